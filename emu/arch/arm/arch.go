@@ -1,0 +1,80 @@
+// Package arm describes 32-bit little-endian ARM as Linux runs it: the EABI,
+// A32 and Thumb code, ARMv6K to ARMv8.
+package arm
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/emu/internal/ucnum"
+	"github.com/utemu/utemu/regset"
+)
+
+// ARM is the architecture.
+var ARM = &arch.Arch{
+	Name:     "arm",
+	Aliases:  []string{"armel", "armhf", "armv7l"},
+	Machine:  elf.EM_ARM,
+	Class:    elf.ELFCLASS32,
+	Order:    binary.LittleEndian,
+	Word:     4,
+	MatchELF: matchELF,
+
+	Regs:  regs(),
+	Core:  core,
+	PC:    regPC,
+	SP:    regSP,
+	Views: []*regset.View{view},
+
+	Engine: arch.Engine{
+		Arch:   ucnum.ARCH_ARM,
+		Mode:   ucnum.MODE_ARM,
+		Models: models(),
+		Boot:   boot,
+		PC:     enginePC,
+		Trap:   trap,
+	},
+	Start: start,
+	ABI:   abi,
+
+	Sysnum: sysnumARM,
+	Layout: layoutARM,
+
+	Code: arch.Code{
+		MinInsn: 2,
+		MaxInsn: 4,
+		State:   state,
+		ISA:     isa,
+		Break:   breakInsn,
+	},
+}
+
+// The e_flags of the ELF for the ARM Architecture document.
+const (
+	efEABIMask = 0xff000000
+	efEABI4    = 0x04000000
+	efEABI5    = 0x05000000
+	efBE8      = 0x00800000
+)
+
+// matchELF is elf_check_arch of arch/arm/kernel/elf.c, with the old ABI left
+// out: a kernel without CONFIG_OABI_COMPAT loads such programs, but serves
+// none of their system calls.
+func matchELF(flags uint32, entry uint64) error {
+	switch flags & efEABIMask {
+	case efEABI4, efEABI5:
+	case 0:
+		return errors.New("built for the old ARM ABI (OABI): build it for the EABI")
+	default:
+		return errors.New("built for a draft version of the ARM EABI: build it for version 4 or 5")
+	}
+	if flags&efBE8 != 0 {
+		return errors.New("big-endian ARM (BE8) is not supported: build it for little-endian")
+	}
+	if entry&3 == 2 {
+		return errors.New("entry point is not aligned for A32 code")
+	}
+	return nil
+}

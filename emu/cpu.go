@@ -1,0 +1,309 @@
+package emu
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/emu/internal/uc"
+	"github.com/utemu/utemu/regset"
+	"github.com/utemu/utemu/stepper"
+)
+
+// Options are choices about the engine.
+type Options struct {
+	Stock bool // do without the shim that makes the stock library fast
+}
+
+// CPU is the processor of a process as its tasks see it: registers, memory,
+// and running. It implements arch.CPU.
+type CPU struct {
+	*Space
+	arch  *arch.Arch
+	model *arch.Model
+	eng   *uc.Engine
+	bare  bare
+
+	ids   []int32  // libunicorn's numbers of the core registers
+	core  []uint64 // their values, while valid
+	valid bool
+	dirty uint64 // bit per core register that the engine has not been given
+	index []int16
+	soft  map[regset.ID]uint64 // registers that only the kernel keeps
+}
+
+func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
+	eng, err := uc.Open(uc.Config{Arch: a.Engine.Arch, Mode: a.Engine.Mode, Model: m.UC, Stock: o.Stock})
+	if err != nil {
+		return nil, fmt.Errorf("emu: %s: %w", a.Name, err)
+	}
+	if a.Core > 64 {
+		return nil, fmt.Errorf("emu: %s: more than 64 core registers", a.Name)
+	}
+	c := &CPU{Space: s, arch: a, model: m, eng: eng, core: make([]uint64, a.Core), ids: make([]int32, a.Core)}
+	for i, r := range a.Regs {
+		if i < a.Core {
+			c.ids[i] = int32(r.UC)
+		}
+		for len(c.index) <= int(r.ID) {
+			c.index = append(c.index, -1)
+		}
+		c.index[r.ID] = int16(i)
+	}
+	c.bare.eng = eng
+	if err := a.Engine.Boot(&c.bare, m); err != nil {
+		c.close()
+		return nil, fmt.Errorf("emu: %s: start of CPU %s: %w", a.Name, m.Name, err)
+	}
+	s.regions.eng = eng
+	return c, nil
+}
+
+func (c *CPU) close() error {
+	c.Space.regions.eng = nil
+	return errors.Join(c.eng.Close(), c.bare.release())
+}
+
+// Stock tells whether the engine runs without the shim, and why.
+func (c *CPU) Stock() (bool, string) { return c.eng.Stock() }
+
+// load fetches the core registers from the engine.
+func (c *CPU) load() {
+	if !c.valid {
+		c.eng.Regs(c.ids, c.core)
+		c.valid, c.dirty = true, 0
+	}
+}
+
+// flush gives changed core registers to the engine.
+func (c *CPU) flush() {
+	if c.dirty == 0 {
+		return
+	}
+	var ids [64]int32
+	var vals [64]uint64
+	n := 0
+	for i := range c.core {
+		if c.dirty&(1<<i) != 0 {
+			ids[n], vals[n] = c.ids[i], c.core[i]
+			n++
+		}
+	}
+	c.eng.SetRegs(ids[:n], vals[:n])
+	c.dirty = 0
+}
+
+func (c *CPU) reg(id regset.ID) int {
+	if int(id) >= len(c.index) {
+		return -1
+	}
+	return int(c.index[id])
+}
+
+// Reg implements regset.Regs.
+func (c *CPU) Reg(id regset.ID) uint64 {
+	i := c.reg(id)
+	switch {
+	case i < 0:
+		return 0
+	case i < c.arch.Core:
+		c.load()
+		return c.core[i]
+	}
+	switch r := &c.arch.Regs[i]; r.UC {
+	case arch.UCHidden:
+		return c.hiddenReg(id)
+	case arch.UCSoft:
+		return c.soft[id]
+	default:
+		return c.eng.Reg(r.UC)
+	}
+}
+
+// SetReg implements regset.Regs.
+func (c *CPU) SetReg(id regset.ID, v uint64) {
+	i := c.reg(id)
+	switch {
+	case i < 0:
+	case i < c.arch.Core:
+		c.load()
+		if c.arch.Regs[i].Bits == 32 {
+			v &= 0xffffffff
+		}
+		c.core[i] = v
+		c.dirty |= 1 << i
+	case c.arch.Regs[i].UC == arch.UCHidden:
+		c.setHiddenReg(id, v)
+	case c.arch.Regs[i].UC == arch.UCSoft:
+		if c.soft == nil {
+			c.soft = map[regset.ID]uint64{}
+		}
+		c.soft[id] = v
+	default:
+		// A register the engine refuses is one the CPU does not have.
+		_ = c.eng.SetReg(c.arch.Regs[i].UC, v)
+	}
+}
+
+// Bytes implements regset.Regs.
+func (c *CPU) Bytes(id regset.ID, p []byte) {
+	i := c.reg(id)
+	if i >= c.arch.Core && c.arch.Regs[i].Bits > 64 {
+		c.guestOrder(p, c.wide(i))
+		return
+	}
+	v := c.Reg(id)
+	for j := range p {
+		k := j
+		if c.bigEndian() {
+			k = len(p) - 1 - j
+		}
+		if k < 8 {
+			p[j] = byte(v >> (8 * k))
+		} else {
+			p[j] = 0
+		}
+	}
+}
+
+// SetBytes implements regset.Regs.
+func (c *CPU) SetBytes(id regset.ID, p []byte) {
+	i := c.reg(id)
+	if i >= c.arch.Core && c.arch.Regs[i].Bits > 64 {
+		b := c.wide(i)
+		c.hostOrder(b, p)
+		c.setWide(i, b)
+		return
+	}
+	var v uint64
+	for j := range p {
+		k := j
+		if c.bigEndian() {
+			k = len(p) - 1 - j
+		}
+		if k < 8 {
+			v |= uint64(p[j]) << (8 * k)
+		}
+	}
+	c.SetReg(id, v)
+}
+
+// wide reads a register wider than 64 bits, little-endian as the host keeps it.
+func (c *CPU) wide(i int) []byte {
+	r := &c.arch.Regs[i]
+	b := make([]byte, (r.Bits+7)/8)
+	if r.UC == arch.UCHidden {
+		if places := c.hidden(r.ID); places != nil {
+			c.flush()
+			copy(b, hiddenBytes(places, c.eng.Save().Bytes()))
+		}
+	} else if c.eng.RegBytes(r.UC, b) != nil {
+		clear(b)
+	}
+	return b
+}
+
+// setWide writes a register wider than 64 bits. One that the engine refuses
+// is one that the CPU does not have.
+func (c *CPU) setWide(i int, b []byte) {
+	r := &c.arch.Regs[i]
+	if r.UC != arch.UCHidden {
+		_ = c.eng.SetRegBytes(r.UC, b)
+		return
+	}
+	if places := c.hidden(r.ID); places != nil {
+		c.flush()
+		ctx := c.eng.Save()
+		copy(hiddenBytes(places, ctx.Bytes()), b)
+		_ = c.eng.Restore(ctx)
+		c.valid = false
+	}
+}
+
+func (c *CPU) bigEndian() bool { return c.arch.Order.Uint16([]byte{0, 1}) == 1 }
+
+// guestOrder puts the low bytes of b, which is little-endian as the engine
+// gives wide registers, into p in the guest's order.
+func (c *CPU) guestOrder(p, b []byte) {
+	clear(p)
+	n := copy(p, b)
+	if c.bigEndian() {
+		for i, j := 0, n-1; i < j; i, j = i+1, j-1 {
+			p[i], p[j] = p[j], p[i]
+		}
+	}
+}
+
+func (c *CPU) hostOrder(b, p []byte) {
+	n := copy(b, p)
+	if c.bigEndian() {
+		for i, j := 0, n-1; i < j; i, j = i+1, j-1 {
+			b[i], b[j] = b[j], b[i]
+		}
+	}
+}
+
+// Model implements arch.CPU.
+func (c *CPU) Model() *arch.Model { return c.model }
+
+// Own implements arch.CPU.
+func (c *CPU) Own() arch.Memory { return &c.bare }
+
+// DropCode implements arch.CPU.
+func (c *CPU) DropCode(addr, size uint64) {
+	c.eng.DropCode(addr, size)
+	c.aliasWritten(addr, addr+size)
+}
+
+// run goes to user mode until a stop and says why it stopped.
+func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
+	c.load()
+	pc := c.core[c.index[c.arch.PC]]
+	if f := c.arch.Engine.PC; f != nil {
+		pc = f(c)
+	}
+	c.flush()
+	c.valid = false
+	st, err := c.eng.Run(pc, uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken})
+	if err != nil {
+		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)
+	}
+	e, why := exception(st)
+	if why != stepper.Exception {
+		c.SetReg(c.arch.PC, st.PC)
+	}
+	return why, e, nil
+}
+
+// exception translates the engine's stop record.
+func exception(st uc.Stop) (arch.Exception, stepper.Why) {
+	e := arch.Exception{No: st.Intno, PC: st.PC, Addr: st.Addr, Size: st.Size, Access: arch.Prot(st.Access)}
+	switch st.Kind {
+	case uc.KindIntr:
+		e.Kind = arch.ExcIntr
+	case uc.KindSyscallInsn:
+		e.Kind = arch.ExcSyscall
+	case uc.KindSysenter:
+		e.Kind = arch.ExcSysenter
+	case uc.KindInOut:
+		e.Kind = arch.ExcIO
+	case uc.KindInvalid:
+		e.Kind = arch.ExcInvalid
+	case uc.KindMem:
+		e.Kind = arch.ExcMem
+	case uc.KindLimit:
+		return e, stepper.InsnLimit
+	case uc.KindBreak:
+		return e, stepper.Address
+	case uc.KindTaken:
+		return e, stepper.TakenBranch
+	case uc.KindRingFull:
+		return e, stepper.TraceFull
+	default:
+		return e, stepper.Interrupted
+	}
+	return e, stepper.Exception
+}
+
+// EngineVersion is the version of libunicorn that the engine uses.
+func EngineVersion() string { return uc.VersionString() }

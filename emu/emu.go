@@ -1,0 +1,145 @@
+// Package emu runs guest tasks on a CPU. It knows the engine, the address
+// space and the loop that takes a task from stop to stop; it knows neither
+// Linux, which comes in through Kernel, nor tracing, which comes in through
+// Tracer.
+package emu
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// Process is a guest process: an address space and the tasks that share it.
+type Process struct {
+	PID   int
+	Arch  *arch.Arch
+	Model *arch.Model
+	Space *Space
+
+	// OS is the kernel's own state of the process.
+	OS any
+
+	cpu   *CPU
+	tasks []*Task
+}
+
+// Tasks are the threads of the process that have not exited. The slice is the
+// process's own.
+func (p *Process) Tasks() []*Task { return p.tasks }
+
+// Task is one thread of a guest process. Its methods are for the goroutine
+// that runs it, unless they say otherwise.
+type Task struct {
+	TID  int
+	Proc *Process
+
+	// OS is the kernel's own state of the task.
+	OS any
+
+	kernel Kernel
+	tracer atomic.Pointer[tracerBox]
+
+	status *Status // set when the task has ended
+}
+
+// tracerBox lets an interface value sit in an atomic pointer.
+type tracerBox struct{ Tracer }
+
+// Kernel is the personality behind a task's traps. An error it returns ends
+// the run: it is the host's failure, not the guest's.
+type Kernel interface {
+	// Syscall serves the system call whose trap the task stands at; PC is
+	// after the instruction.
+	Syscall(t *Task) error
+	// Fault turns a trap into a signal for the task.
+	Fault(t *Task, f Fault) error
+	// Pending is asked before the task goes on to user mode; it delivers
+	// signals that wait and may end the task.
+	Pending(t *Task) error
+}
+
+// Tracer hears of the points of tracehook.h that a task passes. With none set
+// each point costs one load.
+type Tracer interface {
+	// SyscallEntry comes before the number and arguments are read; abort
+	// skips the call.
+	SyscallEntry(t *Task) (abort bool)
+	// SyscallExit comes with the result in the registers.
+	SyscallExit(t *Task)
+	// Signal comes when a signal is about to be acted on; it may change s,
+	// and deliver false drops it.
+	Signal(t *Task, s *Signal) (deliver bool)
+	// Handler comes when the frame of a handler has been set up.
+	Handler(t *Task, s Signal)
+	Clone(parent, child *Task)
+	// Exec comes when a new program is in place.
+	Exec(t *Task)
+	// Exit comes first of an ending; it may change the wait status.
+	Exit(t *Task, status *int)
+	Death(t *Task)
+}
+
+// SetTracer sets or, with nil, removes the task's tracer. Any goroutine may
+// call it; the task notices at its next tracehook point.
+func (t *Task) SetTracer(tr Tracer) {
+	if tr == nil {
+		t.tracer.Store(nil)
+		return
+	}
+	t.tracer.Store(&tracerBox{tr})
+}
+
+// Tracer is the task's tracer, or nil.
+func (t *Task) Tracer() Tracer {
+	if b := t.tracer.Load(); b != nil {
+		return b.Tracer
+	}
+	return nil
+}
+
+// Signal is a signal with the part of its siginfo that tells its cause.
+type Signal struct {
+	No   unix.Signal
+	Code int    // si_code
+	Addr uint64 // si_addr of a fault
+}
+
+// Fault is a synchronous exception of a task that is a signal for it.
+type Fault struct {
+	Signal
+	PC     uint64    // of the instruction, or after it where the kernel reports it so
+	Access arch.Prot // of a memory fault: Read, Write or Exec, else 0
+}
+
+// Status is how a task or process ended: Signal is 0 for an exit with Code.
+type Status struct {
+	Code   int
+	Signal unix.Signal
+	Core   bool
+	Fault  *Fault // what killed it, if a fault did
+}
+
+// ErrExited is returned by operations on a task that has ended.
+var ErrExited = errors.New("emu: task has exited")
+
+// End ends the task; the first status counts. The loop notices it before the
+// next instruction.
+func (t *Task) End(s Status) {
+	if t.status == nil {
+		t.status = &s
+	}
+}
+
+// Status is how the task ended, nil while it lives.
+func (t *Task) Status() *Status { return t.status }
+
+// CPU is the task's processor with its registers and memory.
+func (t *Task) CPU() *CPU { return t.Proc.cpu }
+
+// CPU is the process's processor, with the registers of the task whose turn
+// it is.
+func (p *Process) CPU() *CPU { return p.cpu }

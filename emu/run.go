@@ -1,0 +1,151 @@
+package emu
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/stepper"
+)
+
+// NewProcess makes a process without a program: an engine for a guest of
+// architecture a and CPU model m, in user mode, with an empty address space.
+// The caller loads a program into Space, sets the registers and adds a task.
+func NewProcess(pid int, a *arch.Arch, m *arch.Model, o Options) (*Process, error) {
+	s := NewSpace(a)
+	cpu, err := newCPU(a, m, s, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Process{PID: pid, Arch: a, Model: m, Space: s, cpu: cpu}, nil
+}
+
+// Close frees the engine and the memory. No task of the process may run.
+func (p *Process) Close() error {
+	err := p.cpu.close()
+	if e := p.Space.Release(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// NewTask adds a thread to the process.
+func (p *Process) NewTask(tid int, k Kernel) *Task {
+	t := &Task{TID: tid, Proc: p, kernel: k}
+	p.tasks = append(p.tasks, t)
+	return t
+}
+
+// Interrupt makes the running task of the process stop soon, at an
+// instruction border; the stop asks the kernel for what is pending. Any
+// goroutine may call it.
+func (p *Process) Interrupt() { p.cpu.eng.Interrupt() }
+
+// Run runs the task until it ends. The error is the host's; how the guest
+// ended is in Status. When ctx ends, the run returns its error with the task
+// stopped where it was.
+func (t *Task) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, t.Proc.Interrupt)
+	defer stop()
+	for t.status == nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := t.once(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once takes the task to user mode and back and handles the stop.
+func (t *Task) once() error {
+	if err := t.kernel.Pending(t); err != nil || t.status != nil {
+		return err
+	}
+	why, exc, err := t.Proc.cpu.run(stepper.Limit{})
+	if err != nil {
+		return err
+	}
+	switch why {
+	case stepper.Exception:
+		return t.exception(exc)
+	default:
+		return nil
+	}
+}
+
+// exception acts on an exception as the architecture explains it.
+func (t *Task) exception(e arch.Exception) error {
+	cpu := t.Proc.cpu
+	trap := cpu.arch.Engine.Trap(cpu, e)
+	switch trap.Kind {
+	case arch.TrapSyscall:
+		cpu.SetReg(cpu.arch.PC, trap.PC)
+		return t.syscall()
+	case arch.TrapResume:
+		cpu.SetReg(cpu.arch.PC, trap.PC)
+		return nil
+	case arch.TrapDefault:
+		if e.Kind != arch.ExcMem {
+			return fmt.Errorf("emu: %s engine: unexpected exception kind %d number %d at %#x", cpu.arch.Name, e.Kind, e.No, e.PC)
+		}
+		return t.memory(e)
+	case arch.TrapStep:
+		trap.Signo, trap.Code, trap.Addr = int(unix.SIGTRAP), trapTrace, trap.PC
+	}
+	cpu.SetReg(cpu.arch.PC, trap.PC)
+	f := Fault{Signal: Signal{No: unix.Signal(trap.Signo), Code: trap.Code, Addr: trap.Addr}, PC: trap.PC}
+	if e.Kind == arch.ExcMem {
+		f.Access = e.Access
+	}
+	return t.kernel.Fault(t, f)
+}
+
+// trapTrace is the si_code of a step (asm-generic/siginfo.h).
+const trapTrace = 2
+
+// memory acts on an access to memory that the engine does not have.
+func (t *Task) memory(e arch.Exception) error {
+	cpu := t.Proc.cpu
+	cpu.SetReg(cpu.arch.PC, e.PC)
+	sig, err := t.Proc.Space.fault(cpu.arch.Addr(e.Addr), e.Size, e.Access)
+	if err != nil {
+		return fmt.Errorf("at %#x: %w", e.PC, err)
+	}
+	if sig == nil {
+		return nil
+	}
+	return t.kernel.Fault(t, Fault{Signal: *sig, PC: e.PC, Access: e.Access})
+}
+
+// syscall makes the system call the task stands at, with the tracehook points
+// around it.
+func (t *Task) syscall() error {
+	tr := t.tracer.Load()
+	if tr == nil {
+		return t.kernel.Syscall(t)
+	}
+	if !tr.SyscallEntry(t) {
+		if err := t.kernel.Syscall(t); err != nil {
+			return err
+		}
+	}
+	if tr := t.Tracer(); tr != nil && t.status == nil {
+		tr.SyscallExit(t)
+	}
+	return nil
+}
+
+// Become gives the process the program of q, which must have no tasks:
+// architecture, model, address space and CPU. Its own are freed, q is used
+// up. It is the point of no return of execve(2); the caller must be on the
+// goroutine that runs the process's only task.
+func (p *Process) Become(q *Process) error {
+	cpu, space := p.cpu, p.Space
+	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
+	q.Space, q.cpu = nil, nil
+	return (&Process{Space: space, cpu: cpu}).Close()
+}

@@ -1,0 +1,252 @@
+package utemu
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/emu/arch/archs"
+	"github.com/utemu/utemu/loader/elf"
+	"github.com/utemu/utemu/syscalls"
+)
+
+// image is a program on its way into a process: what execve(2) works on.
+type image struct {
+	file *os.File // the ELF program
+	path string   // its name for the guest, absolute
+	prog *elf.Program
+
+	execfn string // as the caller named it
+	argv   []string
+
+	elf   *elf.Image
+	stack *elf.StackImage
+}
+
+// maxScripts is how many interpreters of scripts may follow each other, as in
+// the kernel (fs/exec.c).
+const maxScripts = 5
+
+// open finds the ELF program behind path, through "#!" lines.
+func (m *Machine) open(path string, argv []string) (*image, error) {
+	im := &image{execfn: path, argv: argv}
+	for range maxScripts + 1 {
+		f, name, err := m.openExec(path)
+		if err != nil {
+			return nil, err
+		}
+		var head [256]byte
+		n, err := f.ReadAt(head[:], 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			f.Close()
+			return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
+		}
+		sb, ok, err := elf.Script(head[:n])
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if !ok {
+			im.file, im.path = f, name
+			return im, im.read(m)
+		}
+		f.Close()
+		im.argv = sb.Argv(path, im.argv)
+		path = sb.Interp
+	}
+	return nil, fmt.Errorf("%s: interpreters of scripts go too deep: %w", path, unix.ELOOP)
+}
+
+// openExec opens a file for execution.
+func (m *Machine) openExec(path string) (*os.File, string, error) {
+	host := m.kernel.HostPath(path)
+	var st unix.Stat_t
+	if err := unix.Stat(host, &st); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, "", fmt.Errorf("%s: not a regular file: %w", path, unix.EACCES)
+	}
+	if err := unix.Access(host, unix.X_OK); err != nil {
+		return nil, "", fmt.Errorf("%s: %w (chmod +x it?)", path, err)
+	}
+	f, err := os.Open(host)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	return f, abs, nil
+}
+
+// read takes the ELF headers apart and opens the dynamic linker.
+func (im *image) read(m *Machine) error {
+	var err error
+	im.prog, err = elf.Open(im.file, im.path, archs.All, func(interp string) (*os.File, string, error) {
+		return m.openInterp(im.file, interp)
+	})
+	if err != nil {
+		im.file.Close()
+	}
+	return err
+}
+
+// openInterp opens a program's dynamic linker: under the sysroot, else where
+// it says, else under the folder of Debian's cross package for it, which then
+// is the sysroot.
+func (m *Machine) openInterp(prog *os.File, interp string) (*os.File, string, error) {
+	f, err := os.Open(m.kernel.HostPath(interp))
+	if err == nil {
+		return f, interp, nil
+	}
+	if m.cfg.Sysroot == "" {
+		if a, err := elf.Identify(prog, interp, archs.All); err == nil {
+			if root, _, ok := elf.CrossLibc(a.Machine, interp); ok {
+				if f, err := os.Open(filepath.Join(root, interp)); err == nil {
+					m.cfg.Sysroot = root
+					m.kernel.SetSysroot(root)
+					return f, interp, nil
+				}
+			}
+		}
+	}
+	return nil, "", errors.Unwrap(err)
+}
+
+func (im *image) close() {
+	im.file.Close()
+	if im.prog != nil {
+		im.prog.Close()
+	}
+}
+
+// loaderSpace is an address space as the loader wants it.
+type loaderSpace struct{ *emu.Space }
+
+func (s loaderSpace) MapFile(addr, size uint64, p arch.Prot, f *os.File, off int64, name string) error {
+	b, err := emu.NewBacking(f, name, arch.Read|arch.Write|arch.Exec)
+	if err != nil {
+		return err
+	}
+	return s.Map(emu.VMA{Addr: addr, End: addr + size, Prot: p, File: b, Off: off})
+}
+
+func (s loaderSpace) MapAnon(addr, size uint64, p arch.Prot, name string) error {
+	v := emu.VMA{Addr: addr, End: addr + size, Prot: p, Name: name}
+	if name != "" {
+		v.Flags = emu.MapGrowsDown | emu.MapFixedName | emu.MapNoReserve
+	}
+	return s.Map(v)
+}
+
+func (s loaderSpace) Find(size uint64) (uint64, error) { return s.Gap(size, emu.PageSize) }
+
+// load makes a process that holds the program. limits are the caller's
+// resource limits, nil for those of this process.
+func (im *image) load(m *Machine, pid int, env []string, limits *unix.Rlimit) (*emu.Process, error) {
+	a := im.prog.Arch
+	model, ok := a.Engine.Model(m.cfg.CPU)
+	if !ok {
+		return nil, fmt.Errorf("no CPU model %q for %s; `utemu arch %s` lists them", m.cfg.CPU, a.Name, a.Name)
+	}
+	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock})
+	if err != nil {
+		return nil, err
+	}
+	p.Space.Limit = m.cfg.MemLimit
+	if err := im.fill(p, env, limits); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// fill puts the program into the address space of a fresh process.
+func (im *image) fill(p *emu.Process, env []string, limit *unix.Rlimit) error {
+	if limit == nil {
+		limit = new(unix.Rlimit)
+		if err := unix.Getrlimit(unix.RLIMIT_STACK, limit); err != nil {
+			return err
+		}
+	}
+	s := loaderSpace{p.Space}
+	for _, pg := range p.Arch.Start.Pages {
+		v := emu.VMA{Addr: pg.Addr, End: pg.Addr + emu.PageSize, Prot: pg.Prot, Name: pg.Name, Flags: emu.MapFixedName}
+		if err := p.Space.MapKernel(v, pg.Data); err != nil {
+			return err
+		}
+	}
+	var err error
+	if im.elf, err = im.prog.Load(s, limit.Cur); err != nil {
+		return err
+	}
+	sc := elf.StackConfig{
+		Argv: im.argv, Envp: env, ExecFn: im.execfn,
+		UID: uint32(unix.Getuid()), EUID: uint32(unix.Geteuid()), GID: uint32(unix.Getgid()), EGID: uint32(unix.Getegid()),
+		Model: p.Model, StackLimit: limit.Cur,
+	}
+	sc.Secure = sc.UID != sc.EUID || sc.GID != sc.EGID
+	if _, err := rand.Read(sc.Random[:]); err != nil {
+		return err
+	}
+	if im.stack, err = elf.Stack(s, im.elf, sc); err != nil {
+		return err
+	}
+	p.Space.SetBrk(im.elf.BrkStart)
+	return p.Arch.Start.Regs(p.CPU(), im.elf.Process(im.stack.SP))
+}
+
+// describe tells the kernel's state of the process what it runs.
+func (im *image) describe(p *syscalls.Process) {
+	p.SetProgram(im.path, syscalls.ImageInfo{
+		ArgStart: im.stack.Args.Low, ArgEnd: im.stack.Args.High,
+		EnvStart: im.stack.Env.Low, EnvEnd: im.stack.Env.High,
+		CodeStart: im.elf.Code.Low, CodeEnd: im.elf.Code.High, DataStart: im.elf.Data.Low, DataEnd: im.elf.Data.High,
+		StackStart: im.stack.SP, Auxv: im.stack.Auxv,
+	}, filepath.Base(im.execfn))
+	if im.elf.ReadImpliesExec {
+		p.Persona |= unix.READ_IMPLIES_EXEC
+	}
+}
+
+// exec serves execve(2) for the kernel: it gives the task's process the
+// program at path, a path of the guest. An error before the point of no
+// return is an errno for the guest.
+func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
+	im, err := m.open(path, argv)
+	if err != nil {
+		return execErrno(err)
+	}
+	defer im.close()
+	p := t.Proc.OS.(*syscalls.Process)
+	limit := p.Limits[unix.RLIMIT_STACK]
+	q, err := im.load(m, t.Proc.PID, env, &limit)
+	if err != nil {
+		return execErrno(err)
+	}
+	if err := t.Proc.Become(q); err != nil {
+		return fmt.Errorf("utemu: exec: %w", err)
+	}
+	im.describe(p)
+	if tr := t.Tracer(); tr != nil {
+		tr.Exec(t)
+	}
+	return nil
+}
+
+// execErrno is what execve returns for an error of loading.
+func execErrno(err error) error {
+	var e unix.Errno
+	if errors.As(err, &e) {
+		return e
+	}
+	return unix.ENOEXEC
+}

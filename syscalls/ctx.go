@@ -1,0 +1,205 @@
+package syscalls
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// Ctx is one system call in progress: who makes it, and its arguments.
+//
+// Arguments are read in the order of the call's C prototype by the methods
+// Int, Uint, Long, Addr, Size and I64, each taking the next; so the registers
+// that a 64-bit argument occupies on a 32-bit architecture, and the one it may
+// skip, need no thought in a handler. A Ctx is valid until its handler
+// returns.
+type Ctx struct {
+	K  *Kernel
+	T  *emu.Task
+	P  *Process
+	A  *arch.Arch
+	Nr uint64
+
+	w        [6]uint64 // raw argument registers
+	next     int
+	noResult bool
+}
+
+// ctx fills the process's call record from the registers.
+func (p *Process) ctx(k *Kernel, t *emu.Task) *Ctx {
+	cpu, a := t.CPU(), p.P.Arch
+	c := &p.call
+	*c = Ctx{K: k, T: t, P: p, A: a}
+	if f := a.ABI.Number; f != nil {
+		c.Nr = f(cpu)
+	} else {
+		c.Nr = cpu.Reg(a.ABI.Nr)
+	}
+	for i, id := range a.ABI.Args {
+		c.w[i] = cpu.Reg(id)
+	}
+	return c
+}
+
+// KeepRegs tells that the handler has set all registers itself (sigreturn):
+// no result is stored.
+func (c *Ctx) KeepRegs() { c.noResult = true }
+
+func (c *Ctx) word() uint64 {
+	if c.next >= len(c.w) {
+		return 0
+	}
+	v := c.w[c.next]
+	c.next++
+	return v
+}
+
+// Int takes a C int.
+func (c *Ctx) Int() int { return int(int32(c.word())) }
+
+// Uint takes an unsigned int.
+func (c *Ctx) Uint() uint32 { return uint32(c.word()) }
+
+// Long takes a C long, sign-extended.
+func (c *Ctx) Long() int64 {
+	v := c.word()
+	if c.A.Word == 4 {
+		return int64(int32(v))
+	}
+	return int64(v)
+}
+
+// Size takes a size_t or an unsigned long.
+func (c *Ctx) Size() uint64 { return c.A.Addr(c.word()) }
+
+// Addr takes a pointer.
+func (c *Ctx) Addr() uint64 { return c.A.Addr(c.word()) }
+
+// I64 takes a 64-bit argument (loff_t): one register on a 64-bit
+// architecture, else two in memory order of the guest, the first of them even
+// where the ABI says so.
+func (c *Ctx) I64() int64 {
+	if c.A.Word == 8 {
+		return int64(c.word())
+	}
+	if c.A.ABI.EvenPair && c.next&1 == 1 {
+		c.next++
+	}
+	a, b := c.word()&0xffffffff, c.word()&0xffffffff
+	if c.bigEndian() {
+		a, b = b, a
+	}
+	return int64(b<<32 | a)
+}
+
+// Pos takes a file position split into two longs, low first, as preadv's:
+// on a 64-bit architecture the first is all of it.
+func (c *Ctx) Pos() int64 {
+	lo, hi := c.Size(), c.Size()
+	if c.A.Word == 8 {
+		return int64(lo)
+	}
+	return int64(hi<<32 | lo)
+}
+
+// FD takes a file descriptor and looks it up, EBADF if it is not open.
+func (c *Ctx) FD() (*File, error) { return c.P.Files.Get(c.Int()) }
+
+// Rewind makes the next accessor read argument i again.
+func (c *Ctx) Rewind(i int) { c.next = i }
+
+func (c *Ctx) bigEndian() bool { return c.A.Order.Uint16([]byte{0, 1}) == 1 }
+
+// Space is the address space of the caller.
+func (c *Ctx) Space() *emu.Space { return c.T.Proc.Space }
+
+// pathMax is PATH_MAX of linux/limits.h, with the final NUL.
+const pathMax = 4096
+
+// Path reads a file name: EFAULT if it is not readable, ENAMETOOLONG if it is
+// not ended within PATH_MAX.
+func (c *Ctx) Path(addr uint64) (string, error) {
+	s, err := c.CString(addr, pathMax)
+	if err == unix.E2BIG {
+		err = unix.ENAMETOOLONG
+	}
+	return s, err
+}
+
+// CString reads a NUL-terminated string of less than max bytes, E2BIG if it
+// is longer.
+func (c *Ctx) CString(addr uint64, max int) (string, error) {
+	var out []byte
+	for len(out) < max {
+		n := min(uint64(max-len(out)), emu.PageSize-addr&(emu.PageSize-1))
+		b := make([]byte, n)
+		if err := c.Space().CopyIn(b, addr); err != nil {
+			return "", unix.EFAULT
+		}
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			return string(append(out, b[:i]...)), nil
+		}
+		out = append(out, b...)
+		addr = c.A.Addr(addr + n)
+	}
+	return "", unix.E2BIG
+}
+
+// ReadWord reads a long or pointer at addr.
+func (c *Ctx) ReadWord(addr uint64) (uint64, error) {
+	var b [8]byte
+	if err := c.Space().CopyIn(b[:c.A.Word], addr); err != nil {
+		return 0, err
+	}
+	if c.A.Word == 4 {
+		return uint64(c.A.Order.Uint32(b[:])), nil
+	}
+	return c.A.Order.Uint64(b[:]), nil
+}
+
+// WriteWord writes a long or pointer at addr.
+func (c *Ctx) WriteWord(addr, v uint64) error {
+	if c.A.Word == 4 {
+		return c.Write32(addr, uint32(v))
+	}
+	return c.Write64(addr, v)
+}
+
+// Read32 reads a 32-bit integer at addr.
+func (c *Ctx) Read32(addr uint64) (uint32, error) {
+	var b [4]byte
+	if err := c.Space().CopyIn(b[:], addr); err != nil {
+		return 0, err
+	}
+	return c.A.Order.Uint32(b[:]), nil
+}
+
+// Write32 writes a 32-bit integer at addr.
+func (c *Ctx) Write32(addr uint64, v uint32) error {
+	var b [4]byte
+	c.A.Order.PutUint32(b[:], v)
+	return c.Space().CopyOut(b[:], addr)
+}
+
+// Read64 reads a 64-bit integer at addr.
+func (c *Ctx) Read64(addr uint64) (uint64, error) {
+	var b [8]byte
+	if err := c.Space().CopyIn(b[:], addr); err != nil {
+		return 0, err
+	}
+	return c.A.Order.Uint64(b[:]), nil
+}
+
+// Write64 writes a 64-bit integer at addr.
+func (c *Ctx) Write64(addr, v uint64) error {
+	var b [8]byte
+	c.A.Order.PutUint64(b[:], v)
+	return c.Space().CopyOut(b[:], addr)
+}
+
+// Block runs f, which may block in the host. It is the one place where other
+// tasks get their turn meanwhile.
+func (c *Ctx) Block(f func()) { f() }

@@ -1,0 +1,110 @@
+package syscalls
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// Config is what a kernel is told at its making.
+type Config struct {
+	// Sysroot is a directory that absolute paths of the guest are looked up
+	// in first, as qemu-user's -L; "" for none.
+	Sysroot string
+	// Archs are the architectures whose programs can be run.
+	Archs []*arch.Arch
+	// Exec gives the task's process the program at path, a path of the guest
+	// that is absolute or relative to the process's current directory, and
+	// tells the process so by SetProgram. It returns a unix.Errno if the old
+	// program goes on.
+	Exec func(t *emu.Task, path string, argv, env []string) error
+	// Log gets one line, without newline, for each thing worth telling a user
+	// who asked for it: a system call that is not there, once each. Nil drops
+	// them.
+	Log func(line string)
+}
+
+// SetSysroot changes the sysroot; the guest must not be running.
+func (k *Kernel) SetSysroot(dir string) { k.cfg.Sysroot = dir }
+
+// Kernel is the personality of all guest processes of one run. It implements
+// emu.Kernel.
+type Kernel struct {
+	cfg    Config
+	mu     sync.Mutex
+	tables map[*arch.Arch]*table
+	missed map[string]bool // calls already named in the log
+	alarm  atomic.Bool     // something waits that Pending must look at
+}
+
+// New makes a kernel.
+func New(c Config) *Kernel {
+	if c.Log == nil {
+		c.Log = func(string) {}
+	}
+	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}}
+}
+
+// table returns the call table of an architecture.
+func (k *Kernel) table(a *arch.Arch) *table {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.tables[a]
+	if t == nil {
+		t = bind(a)
+		k.tables[a] = t
+	}
+	return t
+}
+
+// Syscall implements emu.Kernel.
+func (k *Kernel) Syscall(t *emu.Task) error {
+	p := t.Proc.OS.(*Process)
+	cpu := t.CPU()
+	abi := &t.Proc.Arch.ABI
+	c := p.ctx(k, t)
+	row := p.table.row(c.Nr)
+	if row == nil {
+		k.unknown(p.table, c.Nr)
+		abi.Result(cpu, 0, abi.Guest(unix.ENOSYS))
+		return nil
+	}
+	v, err := row.Fn(c)
+	if err == nil {
+		if !c.noResult {
+			abi.Result(cpu, v, 0)
+		}
+		return nil
+	}
+	var e unix.Errno
+	if !errors.As(err, &e) {
+		return fmt.Errorf("syscalls: %s: %w", row.Name, err)
+	}
+	abi.Result(cpu, 0, abi.Guest(e))
+	return nil
+}
+
+// unknown names a call that is not served, once.
+func (k *Kernel) unknown(tab *table, nr uint64) {
+	name := tab.name(nr)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.missed[name] {
+		k.missed[name] = true
+		k.cfg.Log(fmt.Sprintf("system call %s (%d) is not supported: ENOSYS", name, nr))
+	}
+}
+
+// Pending implements emu.Kernel.
+func (k *Kernel) Pending(t *emu.Task) error {
+	if !k.alarm.Load() {
+		return nil
+	}
+	return k.pending(t)
+}

@@ -1,0 +1,226 @@
+package utemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/emu/arch/archs"
+	"github.com/utemu/utemu/internal/symbolize"
+	"github.com/utemu/utemu/syscalls"
+)
+
+// Config says what to run and how. Only Path is needed.
+type Config struct {
+	// Path is the program: an ELF file of a supported architecture, or a
+	// script whose "#!" line names one. It is a path of the host, relative to
+	// the current directory; it is not looked up in PATH.
+	Path string
+	// Args are the arguments with the program's name first; nil means Path alone.
+	Args []string
+	// Env is the environment as NAME=VALUE; nil means that of this process.
+	Env []string
+	// Sysroot is a folder in which absolute paths of the guest are looked up
+	// before the host's, as qemu-user's -L. If it is empty and the program's
+	// dynamic linker is not there, the folders of Debian's cross packages are
+	// tried.
+	Sysroot string
+	// CPU is a CPU model as `utemu arch` lists them; "" is the default of the
+	// program's architecture.
+	CPU string
+
+	// Stdin, Stdout and Stderr are the guest's descriptors 0 to 2; nil means
+	// those of this process. An *os.File is used as it is, anything else is
+	// copied through a pipe while the guest runs.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	// MemLimit bounds the private memory of the guest in bytes: mmap and brk
+	// answer ENOMEM beyond. 0 means three quarters of the machine's memory.
+	MemLimit uint64
+	// Stock runs on the library as it is, without the shim that makes its
+	// memory accesses fast.
+	Stock bool
+	// Log gets a line for each thing worth telling a user who wants to know,
+	// such as a system call that is not supported. Nil drops them.
+	Log func(line string)
+}
+
+// Machine is a guest program in a machine of its own, loaded and ready to run.
+type Machine struct {
+	cfg    Config
+	kernel *syscalls.Kernel
+	proc   *emu.Process
+	task   *emu.Task
+	syms   *symbolize.Table
+
+	copies sync.WaitGroup // of standard streams that are no files
+	pipes  []io.Closer    // the guest's ends of their pipes
+}
+
+// Arches are the architectures whose programs can run.
+func Arches() []*arch.Arch { return archs.All }
+
+// Load reads the program and makes the machine it will run in. The error says
+// in one line what is wrong with a program that cannot run.
+func Load(c Config) (*Machine, error) {
+	if c.Args == nil {
+		c.Args = []string{c.Path}
+	}
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	if c.MemLimit == 0 {
+		c.MemLimit = defaultMemLimit()
+	}
+	m := &Machine{cfg: c}
+	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, Archs: archs.All, Log: c.Log, Exec: m.exec})
+	im, err := m.open(c.Path, c.Args)
+	if err != nil {
+		return nil, err
+	}
+	defer im.close()
+	m.proc, err = im.load(m, os.Getpid(), c.Env, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.start(im); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// start makes the kernel's side of the first process and its task.
+func (m *Machine) start(im *image) error {
+	p, err := m.kernel.NewProcess(m.proc)
+	if err != nil {
+		return fmt.Errorf("utemu: %w", err)
+	}
+	if err := m.stdio(p); err != nil {
+		return fmt.Errorf("utemu: standard streams: %w", err)
+	}
+	im.describe(p)
+	m.syms = symbolize.New(m.proc)
+	m.task = m.proc.NewTask(m.proc.PID, m.kernel)
+	return nil
+}
+
+// defaultMemLimit is three quarters of the host's memory.
+func defaultMemLimit() uint64 {
+	var si unix.Sysinfo_t
+	if err := unix.Sysinfo(&si); err != nil {
+		return 4 << 30
+	}
+	return si.Totalram * uint64(si.Unit) / 4 * 3
+}
+
+// stdio gives the guest the standard streams of the configuration.
+func (m *Machine) stdio(p *syscalls.Process) error {
+	if r := m.cfg.Stdin; r != nil {
+		if err := m.stream(p, 0, r, nil); err != nil {
+			return err
+		}
+	}
+	for fd, w := range []io.Writer{1: m.cfg.Stdout, 2: m.cfg.Stderr} {
+		if w != nil {
+			if err := m.stream(p, fd, nil, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stream makes r or w the guest's descriptor fd.
+func (m *Machine) stream(p *syscalls.Process, fd int, r io.Reader, w io.Writer) error {
+	var v any = r
+	if w != nil {
+		v = w
+	}
+	if f, ok := v.(*os.File); ok {
+		return p.SetFile(fd, f)
+	}
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	guest := pr
+	if w != nil {
+		guest = pw
+	}
+	if err := p.SetFile(fd, guest); err != nil {
+		return errors.Join(err, pr.Close(), pw.Close())
+	}
+	m.pipes = append(m.pipes, guest)
+	if w == nil {
+		// Not waited for: the reader may never end.
+		go func() { _, _ = io.Copy(pw, r); pw.Close() }()
+		return nil
+	}
+	m.copies.Go(func() { _, _ = io.Copy(w, pr); pr.Close() })
+	return nil
+}
+
+// Process is the guest process.
+func (m *Machine) Process() *emu.Process { return m.proc }
+
+// Task is the first thread of the guest process.
+func (m *Machine) Task() *emu.Task { return m.task }
+
+// Symbols finds names for addresses of the guest.
+func (m *Machine) Symbols() *symbolize.Table { return m.syms }
+
+// Run runs the program to its end and returns how it ended. The error is this
+// machine's, not the guest's: ctx ended, or the engine failed. Signals of this
+// process that would end it by default are the guest's while Run runs.
+func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sigs := make(chan os.Signal, 8)
+	signal.Notify(sigs, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer signal.Stop(sigs)
+	done := make(chan error, 1)
+	go func() { done <- m.task.Run(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return m.finish(err)
+		case s := <-sigs:
+			if m.kernel.HostSignal(m.task, s.(unix.Signal)) {
+				continue
+			}
+			// The guest may sit in a system call of the host that nothing can
+			// interrupt; it is given up where it is.
+			return emu.Status{Signal: s.(unix.Signal)}, nil
+		}
+	}
+}
+
+// finish waits for the copies of the guest's output.
+func (m *Machine) finish(err error) (emu.Status, error) {
+	for _, c := range m.pipes {
+		c.Close()
+	}
+	m.pipes = nil
+	m.copies.Wait()
+	if err != nil {
+		return emu.Status{}, err
+	}
+	return *m.task.Status(), nil
+}
+
+// Close frees the machine. The guest must not be running.
+func (m *Machine) Close() error {
+	if m.proc == nil {
+		return nil
+	}
+	return m.proc.Close()
+}
