@@ -148,8 +148,6 @@ func (s loaderSpace) MapAnon(addr, size uint64, p arch.Prot, name string) error 
 	return s.Map(v)
 }
 
-func (s loaderSpace) Find(size uint64) (uint64, error) { return s.Gap(size, emu.PageSize) }
-
 // load makes a process that holds the program. limits are the caller's
 // resource limits, nil for those of this process.
 func (im *image) load(m *Machine, pid int, env []string, limits *unix.Rlimit) (*emu.Process, error) {

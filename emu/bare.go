@@ -108,13 +108,14 @@ func (b *bare) WriteAt(p []byte, addr uint64) (int, error) {
 	return n, nil
 }
 
-func (b *bare) Context() []byte { return b.eng.Save().Bytes() }
-
-func (b *bare) SetContext(p []byte) error {
-	c := b.eng.Save()
-	if len(p) != len(c.Bytes()) {
-		return fmt.Errorf("emu: context of %d bytes, want %d", len(p), len(c.Bytes()))
+// Context implements arch.Bare.
+func (b *bare) Context() []byte {
+	p, err := b.eng.State()
+	if err != nil {
+		return nil
 	}
-	copy(c.Bytes(), p)
-	return b.eng.Restore(c)
+	return p
 }
+
+// SetContext implements arch.Bare.
+func (b *bare) SetContext(p []byte) error { return b.eng.SetState(p) }

@@ -195,7 +195,7 @@ func (c *CPU) wide(i int) []byte {
 	if r.UC == arch.UCHidden {
 		if places := c.hidden(r.ID); places != nil {
 			c.flush()
-			copy(b, hiddenBytes(places, c.eng.Save().Bytes()))
+			copy(b, hiddenBytes(places, c.bare.Context()))
 		}
 	} else if c.eng.RegBytes(r.UC, b) != nil {
 		clear(b)
@@ -213,9 +213,9 @@ func (c *CPU) setWide(i int, b []byte) {
 	}
 	if places := c.hidden(r.ID); places != nil {
 		c.flush()
-		ctx := c.eng.Save()
-		copy(hiddenBytes(places, ctx.Bytes()), b)
-		_ = c.eng.Restore(ctx)
+		ctx := c.bare.Context()
+		copy(hiddenBytes(places, ctx), b)
+		_ = c.eng.SetState(ctx)
 		c.valid = false
 	}
 }

@@ -23,7 +23,10 @@ func (c *CPU) hidden(id regset.ID) []arch.Piece {
 	}
 	c.load()
 	c.flush()
-	now := c.eng.Save()
+	now, err := c.eng.Save()
+	if err != nil {
+		return nil
+	}
 	places, err := c.arch.Engine.Hidden(&c.bare)
 	if err != nil {
 		places = nil
@@ -43,7 +46,7 @@ func (c *CPU) hiddenReg(id regset.ID) (v uint64) {
 		return 0
 	}
 	c.flush()
-	ctx := c.eng.Save().Bytes()
+	ctx := c.bare.Context()
 	for _, p := range places {
 		v |= getPiece(p, ctx)
 	}
@@ -57,12 +60,12 @@ func (c *CPU) setHiddenReg(id regset.ID, v uint64) {
 		return
 	}
 	c.flush()
-	ctx := c.eng.Save()
+	ctx := c.bare.Context()
 	for _, p := range places {
-		putPiece(p, ctx.Bytes(), v)
+		putPiece(p, ctx, v)
 	}
 	// The engine made this context itself, so it takes it back.
-	_ = c.eng.Restore(ctx)
+	_ = c.eng.SetState(ctx)
 	c.valid = false
 }
 

@@ -201,5 +201,11 @@ func (c *Ctx) Write64(addr, v uint64) error {
 }
 
 // Block runs f, which may block in the host. It is the one place where other
-// tasks get their turn meanwhile.
-func (c *Ctx) Block(f func()) { f() }
+// tasks get their turn meanwhile. A system call of the host that blocks in f
+// fails with EINTR when a signal for the guest arrives; interrupted tells
+// whether the guest's call has to fail so too, or is to be made again.
+func (c *Ctx) Block(f func()) {
+	c.P.blocking.Store(true)
+	defer c.P.blocking.Store(false)
+	f()
+}

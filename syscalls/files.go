@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"sync"
@@ -10,11 +11,39 @@ import (
 
 // File is an open file description: what descriptors made by dup share.
 type File struct {
-	Host int    // the host's descriptor
+	Host int    // the host's descriptor, close-on-exec
 	Path string // as /proc/self/fd shows it, "" to ask the host
 
 	refs int
 	keep bool // belongs to the host process: not closed with the last reference
+
+	kind  fileKind
+	large bool   // opened with O_LARGEFILE, or by a 64-bit program
+	proc  string // of a directory of ours in /proc/self: its path below it, "." for itself
+	dir   *dirPos
+	mem   *memFile
+	sock  *sockInfo
+	owner owner
+}
+
+// fileKind tells what reads and writes of a file mean beyond bytes.
+type fileKind uint8
+
+const (
+	plainFile    fileKind = iota
+	counterFile           // eventfd, timerfd: one 64-bit integer
+	inotifyFile           // struct inotify_event
+	signalFile            // struct signalfd_siginfo
+	fanotifyFile          // struct fanotify_event_metadata
+	procMem               // /proc/self/mem
+)
+
+// owner is who SIGIO goes to (fcntl(2), F_SETOWN and F_SETSIG). It is kept
+// here and not with the host, whose signals are not the guest's.
+type owner struct {
+	kind uint64 // F_OWNER_PID, ...
+	id   int32
+	sig  uint64
 }
 
 // Files is a table of open files (struct files_struct).
@@ -29,7 +58,8 @@ type slot struct {
 }
 
 // inherit makes the table of a first process: the host process's descriptors
-// that would survive an exec, under the same numbers.
+// that would survive an exec, under the same numbers. Standard streams stay
+// open for the host process when the guest closes them.
 func inherit() *Files {
 	t := &Files{}
 	ents, err := os.ReadDir("/proc/self/fd")
@@ -45,10 +75,18 @@ func inherit() *Files {
 			continue
 		}
 		if fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && fl&unix.FD_CLOEXEC == 0 {
-			t.put(fd, &File{Host: fd, keep: true}, false)
+			unix.CloseOnExec(fd)
+			t.put(fd, &File{Host: fd, keep: fd <= 2, large: openedLarge(fd)}, false)
 		}
 	}
 	return t
+}
+
+// openedLarge tells whether the host shows O_LARGEFILE for a descriptor, as
+// it does for all that open made. The flag has no name in package unix.
+func openedLarge(fd int) bool {
+	fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && uint64(fl)&^(OpenFlags.host()|unix.O_ACCMODE) != 0
 }
 
 func (t *Files) put(fd int, f *File, cloexec bool) {
@@ -63,6 +101,10 @@ func (t *Files) put(fd int, f *File, cloexec bool) {
 func (t *Files) Get(fd int) (*File, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.get(fd)
+}
+
+func (t *Files) get(fd int) (*File, error) {
 	if fd < 0 || fd >= len(t.list) || t.list[fd].f == nil {
 		return nil, unix.EBADF
 	}
@@ -70,7 +112,7 @@ func (t *Files) Get(fd int) (*File, error) {
 }
 
 // Add gives f the lowest free descriptor from min on, EMFILE if that is not
-// below limit (RLIMIT_NOFILE). On an error f is closed.
+// below limit (RLIMIT_NOFILE). On an error f is closed if nothing else holds it.
 func (t *Files) Add(f *File, min int, limit uint64, cloexec bool) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +121,7 @@ func (t *Files) Add(f *File, min int, limit uint64, cloexec bool) (int, error) {
 		fd++
 	}
 	if uint64(fd) >= limit {
-		f.drop()
+		_ = f.drop() // the error to tell is EMFILE
 		return -1, unix.EMFILE
 	}
 	t.put(fd, f, cloexec)
@@ -97,7 +139,7 @@ func (t *Files) Set(fd int, f *File, cloexec bool) {
 	t.put(fd, f, cloexec)
 	if old != nil {
 		old.refs--
-		old.drop()
+		_ = old.drop() // dup2 does not tell either
 	}
 }
 
@@ -105,18 +147,62 @@ func (t *Files) Set(fd int, f *File, cloexec bool) {
 func (t *Files) Close(fd int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if fd < 0 || fd >= len(t.list) || t.list[fd].f == nil {
-		return unix.EBADF
+	if _, err := t.get(fd); err != nil {
+		return err
 	}
+	return t.close(fd)
+}
+
+func (t *Files) close(fd int) error {
 	f := t.list[fd].f
 	t.list[fd] = slot{}
 	f.refs--
 	return f.drop()
 }
 
+// CloseRange closes the descriptors first to last, or makes them
+// close-on-exec.
+func (t *Files) CloseRange(first, last uint64, cloexec bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for fd := first; fd <= last && fd < uint64(len(t.list)); fd++ {
+		switch {
+		case t.list[fd].f == nil:
+		case cloexec:
+			t.list[fd].cloexec = true
+		default:
+			_ = t.close(int(fd)) // close_range(2) does not tell
+		}
+	}
+}
+
+// closeOnExec closes the descriptors that an exec does not keep.
+func (t *Files) closeOnExec() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for fd, s := range t.list {
+		if s.f != nil && s.cloexec {
+			_ = t.close(fd) // exec does not tell
+		}
+	}
+}
+
+// Release closes all descriptors; the process has ended.
+func (t *Files) Release() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for fd, s := range t.list {
+		if s.f != nil {
+			errs = append(errs, t.close(fd))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // drop closes the host's descriptor if nobody holds f.
 func (f *File) drop() error {
-	if f.refs > 0 || f.keep && f.Host <= 2 {
+	if f.refs > 0 || f.keep {
 		return nil
 	}
 	return unix.Close(f.Host)
@@ -124,7 +210,9 @@ func (f *File) drop() error {
 
 // Cloexec reads a descriptor's close-on-exec flag.
 func (t *Files) Cloexec(fd int) (bool, error) {
-	if _, err := t.Get(fd); err != nil {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := t.get(fd); err != nil {
 		return false, err
 	}
 	return t.list[fd].cloexec, nil
@@ -132,18 +220,49 @@ func (t *Files) Cloexec(fd int) (bool, error) {
 
 // SetCloexec changes a descriptor's close-on-exec flag.
 func (t *Files) SetCloexec(fd int, on bool) error {
-	if _, err := t.Get(fd); err != nil {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := t.get(fd); err != nil {
 		return err
 	}
 	t.list[fd].cloexec = on
 	return nil
 }
 
-// Open calls f for each open descriptor by rising number.
+// Open calls f for each open descriptor by rising number. f must not change
+// the table.
 func (t *Files) Open(f func(fd int, file *File, cloexec bool)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for fd, s := range t.list {
 		if s.f != nil {
 			f(fd, s.f, s.cloexec)
 		}
 	}
+}
+
+// Name is the file's path as /proc/self/fd shows it.
+func (f *File) Name() (string, error) {
+	if f.Path != "" {
+		return f.Path, nil
+	}
+	return os.Readlink(hostFD(f.Host))
+}
+
+// hostFD is a path of the host for one of its descriptors.
+func hostFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// install gives a new file the lowest free descriptor of the caller.
+func (c *Ctx) install(f *File, cloexec bool) (uint64, error) {
+	fd, err := c.P.Files.Add(f, 0, c.P.Limits[unix.RLIMIT_NOFILE].Cur, cloexec)
+	return uint64(fd), err
+}
+
+// installHost is install for a new descriptor of the host, with the error of
+// the call that made it.
+func (c *Ctx) installHost(host int, err error, kind fileKind, cloexec bool) (uint64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return c.install(&File{Host: host, kind: kind}, cloexec)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -39,8 +38,7 @@ type Kernel struct {
 	cfg    Config
 	mu     sync.Mutex
 	tables map[*arch.Arch]*table
-	missed map[string]bool // calls already named in the log
-	alarm  atomic.Bool     // something waits that Pending must look at
+	missed map[string]bool // lines already in the log
 }
 
 // New makes a kernel.
@@ -103,7 +101,7 @@ func (k *Kernel) unknown(tab *table, nr uint64) {
 
 // Pending implements emu.Kernel.
 func (k *Kernel) Pending(t *emu.Task) error {
-	if !k.alarm.Load() {
+	if p := t.Proc.OS.(*Process); !p.alarm.Load() {
 		return nil
 	}
 	return k.pending(t)

@@ -3,6 +3,7 @@ package syscalls
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,10 +26,21 @@ type Process struct {
 	Limits  [16]unix.Rlimit
 	Start   int64 // CLOCK_BOOTTIME nanoseconds at its making
 
-	table *table
-	call  Ctx
-	prctl prctlState
-	mem   memState
+	table  *table
+	call   Ctx
+	prctl  prctlState
+	mem    memState
+	timers timers
+	leader *taskState // of the first task
+
+	// sigMu guards the signals of the process and of its tasks.
+	sigMu  sync.Mutex
+	shared sigQueue
+	closed bool
+
+	alarm    atomic.Bool   // a signal waits that Pending must look at
+	wake     chan struct{} // told of each such signal
+	blocking atomic.Bool   // the task is in a call of the host that may block
 }
 
 // ImageInfo is what /proc/self tells of the program image.
@@ -43,7 +55,8 @@ type ImageInfo struct {
 // FS is where a process is in the file tree (struct fs_struct).
 type FS struct {
 	mu    sync.Mutex
-	cwd   string // absolute host path
+	cwd   int    // the host's descriptor of the current directory, AT_FDCWD for the host's own
+	proc  string // File.proc of the current directory
 	umask uint32
 }
 
@@ -51,15 +64,15 @@ type FS struct {
 // its first program, inheriting standard input, output and error, other
 // descriptors that are not close-on-exec, the current directory and the umask
 // of the host process. It sets p.OS.
+//
+// The umask of the host process is 0 from then on, since each guest process
+// has its own.
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	umask := unix.Umask(0)
-	unix.Umask(umask)
-	q := &Process{P: p, K: k, FS: &FS{cwd: cwd, umask: uint32(umask)}, Sig: &Sighand{}, table: k.table(p.Arch)}
+	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
+	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch)}
 	q.Files = inherit()
+	q.Sig.inherit()
+	q.prctl.reset("")
 	for i := range q.Limits {
 		if err := unix.Prlimit(0, i, nil, &q.Limits[i]); err != nil {
 			q.Limits[i] = unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
@@ -73,6 +86,9 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	return q, nil
 }
 
+// hostUmask takes the umask that the host process was started with.
+var hostUmask = sync.OnceValue(func() uint32 { return uint32(unix.Umask(0)) })
+
 // SetFile makes descriptor fd of the guest the file f of the host, which must
 // stay open as long as the process lives.
 func (p *Process) SetFile(fd int, f *os.File) error {
@@ -84,8 +100,9 @@ func (p *Process) SetFile(fd int, f *os.File) error {
 }
 
 // SetProgram tells what the process runs from now on: the program's path as
-// the guest sees it, where its image lies, and the name for /proc/PID/comm. Descriptors that
-// are close-on-exec are closed and caught signals get their default action.
+// the guest sees it, where its image lies, and the name for /proc/PID/comm. Descriptors that are
+// close-on-exec are closed, caught signals get their default action, and
+// timers of timer_create(2) are gone.
 func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.Exe, p.Image = exe, im
 	p.Comm = comm[:min(len(comm), 15)]
@@ -93,4 +110,17 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.Persona = 0
 	p.Files.closeOnExec()
 	p.Sig.exec()
+	p.leader.exec()
+	p.timers.exec()
+	p.prctl.reset(p.Comm)
+	p.mem = memState{}
+}
+
+// shut ends what the process has going on beside its task: timers. Afterwards
+// no signal reaches it.
+func (p *Process) shut() {
+	p.timers.stop()
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	p.closed = true
 }

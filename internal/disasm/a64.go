@@ -23,11 +23,22 @@ func decodeA64(s *set, pc uint64, code []byte, _ uint8) Inst {
 		in.Text = hashTarget(libA64(t.Mnemonic+" "+t.Operands), in)
 		return in
 	}
-	if t, ok := s.names.text(w); ok {
-		in.Text = t
+	if w&0xff000010 == 0x54000010 {
+		in.Text = "bc." + condA64(w&15) + " " + hex(in.Target)
+		return in
+	}
+	if t, ok := s.names.text(w, pc); ok {
+		in.Text = strings.ReplaceAll(t, "xsp", "sp") // see names_test.go
 		return in
 	}
 	return Inst{Len: 4, Text: ".inst 0x" + hex8(w)}
+}
+
+func condA64(c uint32) string {
+	if c >= 14 {
+		return [2]string{"al", "nv"}[c-14]
+	}
+	return armConds[c]
 }
 
 // hex8 is w as eight hex digits.
@@ -60,6 +71,12 @@ func targetA64(pc uint64, w uint32) (target uint64, ok bool) {
 
 // fixA64 mends the text of arm64asm: relative targets and system registers.
 func fixA64(text string, target uint64, w uint32) string {
+	if w&0xff00001f == 0x5400000f {
+		return "b.nv " + hex(target)
+	}
+	if w>>12&15 == 15 && w&0x1f000000 != 0x14000000 && (strings.HasSuffix(text, ",al") || strings.HasSuffix(text, " al")) {
+		return text[:len(text)-2] + "nv" // the condition 15 has a name of its own
+	}
 	if i := strings.LastIndex(text, ".+0x"); i >= 0 {
 		return text[:i] + hex(target)
 	}

@@ -2,6 +2,7 @@ package disasm
 
 import (
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"golang.org/x/arch/arm/armasm"
@@ -17,20 +18,65 @@ func decodeA32(s *set, pc uint64, code []byte, _ uint8) Inst {
 	in := Inst{Len: 4, Known: true}
 	in.Target, in.HasTarget = targetA32(pc, w)
 	in.Target &= addr32
-	if t, err := armasm.Decode(code, armasm.ModeARM); err == nil {
-		in.Text = fixA32(armasm.GNUSyntax(t), in)
-		return in
+	in.Text = s.textA32(pc, code, w, in)
+	if in.Text == "" {
+		return Inst{Len: 4, Text: ".inst 0x" + hex8(w)}
+	}
+	return in
+}
+
+func (s *set) textA32(pc uint64, code []byte, w uint32, in Inst) string {
+	if w>>28 != 15 && w&0x0f000000 == 0x0f000000 {
+		return "svc" + armConds[w>>28] + " 0x" + hex8(w&0xffffff)
+	}
+	vector := w>>28 == 15 && (w>>25&7 == 1 || w&0x0f100000 == 0x04000000) || isVFP(w)
+	if isCoprocessor(w) && !(w>>28 == 15 && w>>8&12 == 8) {
+		if t, ok := coprocessor(w); ok {
+			return t
+		}
+	}
+	if !vector {
+		if t, err := armasm.Decode(code, armasm.ModeARM); err == nil {
+			return fixA32(armasm.GNUSyntax(t), in, w)
+		}
 	}
 	if t, ok := s.lib(pc, code); ok {
-		in.Text = libARM(t, in)
-		return in
+		if w>>28 != 15 && w&0x0fd00000 == 0x08c00000 && strings.HasPrefix(t.Mnemonic, "stm") {
+			t.Mnemonic = "stmia" + t.Mnemonic[3:]
+		}
+		return libARM(t, in)
 	}
-	if t, ok := s.names.text(w); ok {
-		in.Text = renameRegs(t)
-		return in
+	if w>>28 != 15 && w&0x0d900000 == 0x01100000 && w&0xf000 != 0 {
+		// TST, TEQ, CMP and CMN ignore Rd, which should be 0.
+		if t := s.textA32(pc, binary.LittleEndian.AppendUint32(nil, w&^0xf000), w&^0xf000, in); t != "" {
+			return t
+		}
 	}
-	return Inst{Len: 4, Text: ".inst 0x" + hex8(w)}
+	if t, ok := s.names.text(w, pc); ok {
+		return renameRegs(t)
+	}
+	if w>>28 != 15 && w&0x0d800000 == 0x01000000 && w>>20&1 == 0 {
+		// Without S these are other instructions; objdump's names for what is
+		// left between them are those of the comparisons.
+		v := w&^0xf000 | 1<<20
+		if t := s.textA32(pc, binary.LittleEndian.AppendUint32(nil, v), v, in); t != "" {
+			return t
+		}
+	}
+	if isCoprocessorSpace(w) { // what VFP leaves undefined has a generic name
+		t, _ := coprocessor(w)
+		return t
+	}
+	return ""
 }
+
+// isCoprocessorSpace says whether w names a coprocessor, VFP's two included.
+func isCoprocessorSpace(w uint32) bool {
+	return w&0x0c000000 == 0x0c000000 && w&0x0f000000 != 0x0f000000
+}
+
+// isVFP says whether w belongs to VFP's coprocessors, 10 and 11.
+func isVFP(w uint32) bool { return isCoprocessorSpace(w) && w>>9&7 == 5 }
 
 // targetA32 is the target of B, BL and BLX, and of LDR and its kind with the pc
 // as base and no writeback.
@@ -62,50 +108,90 @@ func offset(base, imm uint64, w uint32) uint64 {
 	return base - imm
 }
 
-// fixA32 puts the target in place of armasm's offset.
-func fixA32(text string, in Inst) string {
+// fixA32 puts the target in place of armasm's offset, and objdump's names.
+func fixA32(text string, in Inst, w uint32) string {
+	if w&0x0fffffff == 0x01a00000 { // mov r0, r0 has been the nop before ARMv6K
+		return "nop" + armConds[w>>28]
+	}
+	if w&0x0ff00000 == 0x08a00000 && strings.HasPrefix(text, "stm") {
+		text = "stmia" + text[3:]
+	}
 	if !in.HasTarget {
 		return text
 	}
-	if i := strings.IndexAny(text, "."); i >= 0 && strings.HasPrefix(text[i:], ".+") || i >= 0 && strings.HasPrefix(text[i:], ".-") {
+	if i := strings.IndexByte(text, '.'); i >= 0 && (strings.HasPrefix(text[i:], ".+") || strings.HasPrefix(text[i:], ".-")) {
 		return text[:i] + hex(in.Target)
 	}
 	return text + " @ " + hex(in.Target)
 }
 
+// libARM turns libcapstone's text into objdump's.
 func libARM(t capstone.Text, in Inst) string {
-	return hashTarget(strings.TrimSpace(t.Mnemonic+" "+t.Operands), in)
+	m, ops := t.Mnemonic, t.Operands
+	if c := strings.TrimSuffix(m, ".w"); len(c) > 2 {
+		switch c[len(c)-2:] {
+		case "lo":
+			m = c[:len(c)-2] + "cc" + m[len(c):]
+		case "hs":
+			m = c[:len(c)-2] + "cs" + m[len(c):]
+		}
+	}
+	if ops == "" {
+		return m
+	}
+	ops = strings.ReplaceAll(strings.ReplaceAll(ops, "sb", "r9"), "} ^", "}^")
+	if in.HasTarget && !strings.Contains(ops, "[") {
+		return m + " " + hashTarget(ops, in)
+	}
+	ops = collapse(hashDecimal(alignDecimal(ops)))
+	if in.HasTarget {
+		ops += " @ " + hex(in.Target)
+	}
+	return m + " " + ops
 }
 
-func lenThumb(_ *set, code []byte) int {
-	if code[1] >= 0xe8 {
-		return 4
+// alignDecimal writes the alignment of a NEON address in decimal.
+func alignDecimal(ops string) string {
+	i := strings.Index(ops, ":0x")
+	if i < 0 {
+		return ops
 	}
-	return 2
+	j := i + 3 + strings.IndexByte(ops[i+3:]+"]", ']')
+	v, err := strconv.ParseUint(ops[i+3:j], 16, 32)
+	if err != nil {
+		return ops
+	}
+	return strings.TrimSuffix(ops[:i], " ") + " :" + strconv.FormatUint(v, 10) + ops[j:]
 }
 
-func decodeThumb(s *set, pc uint64, code []byte, it uint8) Inst {
-	if len(code) < 2 {
-		return s.short(code)
+// collapse writes a list of consecutive vector registers as a range.
+func collapse(ops string) string {
+	i := strings.IndexByte(ops, '{')
+	j := strings.IndexByte(ops, '}')
+	if i < 0 || j < i+2 || ops[i+1] != 'd' && ops[i+1] != 's' || strings.IndexByte(ops[i:j], ',') < 0 {
+		return ops
 	}
-	n := lenThumb(s, code)
-	if len(code) < n {
-		return s.short(code)
+	regs := strings.Split(ops[i+1:j], ", ")
+	first, suffix := vectorReg(regs[0])
+	for k, r := range regs {
+		if n, s := vectorReg(r); n < 0 || n != first+k || s != suffix || s != "" && s != "[]" || r[0] != ops[i+1] {
+			return ops
+		}
 	}
-	in := Inst{Len: n, Known: true}
-	if t, ok := s.lib(pc, code[:n]); ok && t.Len == n {
-		in.Text = libARM(t, in)
-		return in
+	return ops[:i+1] + regs[0] + "-" + regs[len(regs)-1] + ops[j:]
+}
+
+// vectorReg is the number of d0 or s0 and the lane that follows it.
+func vectorReg(r string) (n int, lane string) {
+	k := 1
+	for k < len(r) && isWord(r[k]) {
+		k++
 	}
-	w := uint32(binary.LittleEndian.Uint16(code)) << 16
-	if n == 4 {
-		w |= uint32(binary.LittleEndian.Uint16(code[2:]))
+	n, err := strconv.Atoi(r[1:k])
+	if err != nil {
+		return -1, ""
 	}
-	if t, ok := s.names.text(w); ok {
-		in.Text = renameRegs(t)
-		return in
-	}
-	return Inst{Len: n, Text: ".inst"}
+	return n, r[k:]
 }
 
 // renameRegs gives r10 to r15 the names that objdump prints by default.

@@ -23,6 +23,11 @@ import (
 //	   *m and +a or -a: value*m + a
 //	f  a floating point constant of 8 bits
 //	l  a list of ARM's core registers, one bit each
+//	t  an address, relative to that of the instruction
+//	z  the number of a register, zr for 31; n: sp for 31
+//	p  the name of an SVE element count
+//	b  a bitmask immediate of AArch64, of *m bits
+//	m  an immediate of A32: eight bits, rotated
 //	c  an ARM condition, of bits 31-28; such a row is not for 1111
 //
 // Rows are ordered: the first that matches counts, and more particular ones
@@ -110,20 +115,16 @@ func parseNameRow(line string) (row nameRow, ok bool) {
 	return row, true
 }
 
-// isField tells a field from the braces of a register list: the kind is
-// followed by a digit, or is the condition.
+// isField tells a field from the braces of a register list.
 func isField(s string) bool {
-	if len(s) < 2 {
-		return false
-	}
-	if s[0] == 'c' && s[1] == '}' {
+	end := strings.IndexByte(s, '}')
+	if end == 1 && s[0] == 'c' {
 		return true
 	}
-	k := s[0]
-	if s[1] == 's' && len(s) > 2 {
-		s = s[1:]
+	if end < 4 || strings.IndexByte("dxtflznpbm", s[0]) < 0 {
+		return false
 	}
-	return (k == 'd' || k == 'x' || k == 'f' || k == 'l') && s[1] >= '0' && s[1] <= '9' && strings.IndexByte(s, '.') > 0
+	return strings.Trim(s[1:end], "s0123456789.|*+-") == "" && strings.IndexByte(s[:end], '.') > 0
 }
 
 func parseField(s string) nameField {
@@ -155,7 +156,7 @@ func parseHex(s string) uint32 {
 }
 
 // text is the text of w, if the table has it.
-func (t *nameTable) text(w uint32) (string, bool) {
+func (t *nameTable) text(w uint32, pc uint64) (string, bool) {
 	if t == nil {
 		return "", false
 	}
@@ -163,17 +164,17 @@ func (t *nameTable) text(w uint32) (string, bool) {
 	for _, i := range t.byOp[w>>24] {
 		r := &t.rows[i]
 		if (w^r.value)&r.mask == 0 && !(r.cond && w>>28 == 15) {
-			return r.text(w), true
+			return r.text(w, pc), true
 		}
 	}
 	return "", false
 }
 
-func (r *nameRow) text(w uint32) string {
+func (r *nameRow) text(w uint32, pc uint64) string {
 	b := make([]byte, 0, 64)
 	for i, f := range r.fields {
 		b = append(b, r.lit[i]...)
-		b = f.append(b, w)
+		b = f.append(b, w, pc)
 	}
 	return string(append(b, r.lit[len(r.fields)]...))
 }
@@ -192,18 +193,36 @@ func (f *nameField) raw(w uint32) int64 {
 	return int64(v)
 }
 
-func (f *nameField) append(b []byte, w uint32) []byte {
+func (f *nameField) append(b []byte, w uint32, pc uint64) []byte {
 	v := f.raw(w)
 	switch f.kind {
 	case 'c':
 		return append(b, condARM(w>>28)...)
 	case 'f':
 		return strconv.AppendFloat(b, float8(uint8(v)), 'e', 18, 64)
+	case 'p':
+		if svePatterns[v&31] == "" {
+			return strconv.AppendInt(append(b, '#'), v, 10)
+		}
+		return append(b, svePatterns[v&31]...)
+	case 'z', 'n':
+		if v*f.mul+f.add == 31 {
+			return append(b, pick(f.kind == 'z', "zr", "sp")...)
+		}
+	case 'm':
+		return strconv.AppendUint(b, uint64(bits.RotateLeft32(uint32(v)&0xff, -2*int(v>>8&15))), 10)
+	case 'b':
+		return strconv.AppendUint(append(b, "0x"...), logicalImm(uint32(v))&(1<<(f.mul-1)<<1-1), 16)
 	case 'l':
 		return append(b, regList(uint32(v))...)
 	}
 	v = v*f.mul + f.add
-	if f.kind == 'd' {
+	switch f.kind {
+	case 'z', 'n':
+		return strconv.AppendInt(b, v, 10)
+	case 't':
+		return strconv.AppendUint(append(b, "0x"...), uint64(uint32(pc+uint64(v))), 16)
+	case 'd':
 		return strconv.AppendInt(b, v, 10)
 	}
 	if v < 0 {
@@ -223,6 +242,29 @@ func float8(v uint8) float64 {
 	return f
 }
 
+// logicalImm expands N:immr:imms: a run of ones, rotated, in each element. It
+// is 0 if the combination is reserved.
+func logicalImm(v uint32) uint64 {
+	n, immr, imms := v>>12&1, v>>6&63, v&63
+	top := bits.Len32(n<<6|^imms&63) - 1
+	if top < 1 {
+		return 0
+	}
+	size := uint(1) << top
+	r, ones := uint(immr)&(size-1), uint(imms)&(size-1)+1
+	if ones == size {
+		return 0
+	}
+	elem := uint64(1)<<ones - 1
+	if r > 0 {
+		elem = (elem>>r | elem<<(size-r)) & (1<<(size-1)<<1 - 1)
+	}
+	for ; size < 64; size *= 2 {
+		elem |= elem << size
+	}
+	return elem
+}
+
 // regList is a list of ARM's core registers as objdump writes it.
 func regList(v uint32) string {
 	var b strings.Builder
@@ -234,6 +276,10 @@ func regList(v uint32) string {
 	}
 	return b.String()
 }
+
+// svePatterns are the names of SVE's element counts; the rest have none.
+var svePatterns = [32]string{"pow2", "vl1", "vl2", "vl3", "vl4", "vl5", "vl6", "vl7", "vl8",
+	"vl16", "vl32", "vl64", "vl128", "vl256", 29: "mul4", 30: "mul3"}
 
 var armRegs = [16]string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "sl", "fp", "ip", "sp", "lr", "pc"}
 

@@ -2,6 +2,7 @@ package disasm
 
 import (
 	"bufio"
+	"debug/elf"
 	"encoding/binary"
 	enchex "encoding/hex"
 	"os"
@@ -71,7 +72,7 @@ func unnamed(text string) bool {
 	text = strings.TrimSpace(text)
 	return text == "" || text[0] == '.' || strings.HasPrefix(text, "udf") || strings.HasPrefix(text, "@") ||
 		strings.Contains(text, "(bad)") || strings.Contains(text, "undefined") || strings.Contains(text, "UNDEFINED") ||
-		strings.Contains(text, "<illegal") || strings.Contains(text, "??") || strings.Contains(text, "%?")
+		strings.Contains(text, "<illegal") || strings.Contains(text, "?")
 }
 
 // words packs words in the byte order of the instruction set.
@@ -90,4 +91,42 @@ func (o *oracle) put(b []byte, w uint32) {
 		return
 	}
 	sets[o.isa].order.PutUint32(b, w)
+}
+
+// libraries are the .text sections of the C and C++ libraries, the dynamic
+// linker and the compiler's runtime of the instruction set.
+func (o *oracle) libraries(t testing.TB) map[string][]byte {
+	t.Helper()
+	dir, ld := "/usr/"+o.lib+"/lib", ""
+	if o.isa == X86_64 {
+		dir = "/usr/lib/x86_64-linux-gnu"
+	}
+	lds, err := filepath.Glob(dir + "/ld*.so.*")
+	require.NoError(t, err)
+	if len(lds) > 0 {
+		ld = filepath.Base(lds[0])
+	}
+	out := map[string][]byte{}
+	for _, name := range []string{"libc.so.6", ld, "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"} {
+		out[name] = section(t, filepath.Join(dir, name))
+	}
+	if o.isa == X86_64 {
+		if crypto, _ := filepath.Glob(dir + "/libcrypto.so.?"); len(crypto) > 0 {
+			out["libcrypto"] = section(t, crypto[0])
+		}
+	}
+	return out
+}
+
+// section is the .text of an ELF file.
+func section(t testing.TB, file string) []byte {
+	t.Helper()
+	f, err := elf.Open(file)
+	require.NoError(t, err, "the C libraries of the cross compilers are needed")
+	defer f.Close()
+	text := f.Section(".text")
+	require.NotNil(t, text, file)
+	data, err := text.Data()
+	require.NoError(t, err)
+	return data
 }

@@ -2,6 +2,7 @@ package disasm
 
 import (
 	"encoding/binary"
+	"strconv"
 	"strings"
 
 	"golang.org/x/arch/ppc64/ppc64asm"
@@ -36,7 +37,7 @@ func decodePower(s *set, pc uint64, code []byte, _ uint8) Inst {
 		in.Text = libPower(t.Mnemonic + " " + t.Operands)
 		return in
 	}
-	if t, ok := s.names.text(w); ok {
+	if t, ok := s.names.text(w, pc); ok {
 		in.Text = t
 		return in
 	}
@@ -69,7 +70,27 @@ func fixPower(text string, in Inst, mask uint64) string {
 	return text[:i+1] + hex(in.Target&mask)
 }
 
-func libPower(text string) string { return text }
-
-// extendedPower is a stand-in.
-func extendedPower(w uint32, target uint64) (string, bool) { return "", false }
+// libPower turns libcapstone's text into objdump's: numbers in decimal.
+func libPower(text string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(text, "0x")
+		if i < 0 {
+			break
+		}
+		j := i + 2
+		for j < len(text) && strings.IndexByte("0123456789abcdef", text[j]) >= 0 {
+			j++
+		}
+		v, err := strconv.ParseUint(text[i:j], 0, 64)
+		b.WriteString(text[:i])
+		if err != nil {
+			b.WriteString(text[i:j])
+		} else {
+			b.WriteString(strconv.FormatUint(v, 10))
+		}
+		text = text[j:]
+	}
+	b.WriteString(text)
+	return strings.TrimSpace(strings.ReplaceAll(b.String(), ", ", ","))
+}

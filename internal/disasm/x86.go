@@ -46,7 +46,7 @@ type x86Text struct {
 // find asks the decoders in turn, first for the bytes as they are, then for
 // others that a CPU takes for the same instruction.
 func (x *x86Text) find(s *set, pc uint64) bool {
-	if x.special() || x.ask(s, pc, x.code) {
+	if x.ask(s, pc, x.code) {
 		return true
 	}
 	return x.askPlain(s, pc) || x.named()
@@ -210,7 +210,7 @@ func splitOperands(s string) []string {
 			}
 		}
 	}
-	if rest := strings.TrimSpace(s[from:]); rest != "" {
+	if rest := strings.TrimSpace(s[from:]); rest != "" || from > 0 {
 		ops = append(ops, rest)
 	}
 	return ops
@@ -230,23 +230,39 @@ func (x *x86Text) fix() {
 	if x.branch() {
 		return
 	}
+	if x.l.enc == encLegacy && x.l.space == 0 && ownOperands(x.code[x.l.opcode]) {
+		return
+	}
+	memory := false
 	for i, op := range x.ops {
 		switch {
+		case x.l.long && len(op) > 8 && op[3] == ':' && op[7] == ':':
+			x.ops[i] = "%ds:" + op[8:] // an override that 64-bit mode ignores
+			if op[4] != '%' || op[1:3] == "fs" || op[1:3] == "gs" {
+				x.ops[i] = op
+			}
 		case strings.HasPrefix(op, "$"):
 			if v, ok := x.immediate(); ok {
 				x.ops[i] = "$" + hex(v)
 			}
 		case x.isMemory(op):
 			star := ""
-			if op[0] == '*' {
+			if strings.HasPrefix(op, "*") {
 				star = "*"
 			}
 			x.ops[i] = star + x.memory(op)
+			memory = true
 		case op == "%st" && len(x.ops) == 1:
 			x.ops[i] = "%st(0)"
 		}
 	}
+	if w := segNames[x.l.seg]; memory && x.l.long && x.l.seg < 0x64 && w != "" && !strings.Contains(x.prefix, w+" ") {
+		x.prefix += w + " "
+	}
 }
+
+// ownOperands says whether fixMnemonic has written all operands of op.
+func ownOperands(op byte) bool { return op&0xfc == 0xa0 || op == 0x9a || op == 0xea }
 
 // branch sets the operand of a direct branch.
 func (x *x86Text) branch() bool {
@@ -281,7 +297,7 @@ func (x *x86Text) isMemory(op string) bool {
 		return false
 	}
 	op = strings.TrimPrefix(op, "*")
-	return strings.Contains(op, "(") && !strings.HasPrefix(op, "%st(") || op != "" && (op[0] >= '0' && op[0] <= '9' || op[0] == '-') ||
+	return op == "" || strings.Contains(op, "(") && !strings.HasPrefix(op, "%st(") || (op[0] >= '0' && op[0] <= '9' || op[0] == '-') ||
 		len(op) > 3 && op[0] == '%' && op[3] == ':'
 }
 

@@ -29,7 +29,7 @@ func (x *x86Text) memory(op string) string {
 	case l.long && mod == 0 && rm == 5:
 		return seg + x.ripOperand(disp)
 	case l.enc == encEVEX:
-		return evexMemory(op)
+		return x.evexMemory(op)
 	case l.adr && !l.long:
 		return seg + memory16(mod, rm, disp)
 	case mod == 0 && rm == 5:
@@ -141,7 +141,13 @@ func vectorIndex(op string) string {
 }
 
 // evexMemory is the decoder's operand with its displacement in hex.
-func evexMemory(op string) string {
+func (x *x86Text) evexMemory(op string) string {
+	if x.l.seg == 0 && len(op) > 4 && op[3] == ':' {
+		op = op[4:] // x86asm takes bytes of EVEX for prefixes
+	}
+	if strings.HasSuffix(op, ")") && strings.Count(op, ",") == 1 {
+		op = op[:len(op)-1] + ",1)"
+	}
 	i := strings.IndexByte(op, '(')
 	if i <= 0 {
 		return op

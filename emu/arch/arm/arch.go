@@ -41,6 +41,7 @@ var ARM = &arch.Arch{
 
 	Sysnum: sysnumARM,
 	Layout: layoutARM,
+	Const:  constARM,
 
 	Code: arch.Code{
 		MinInsn: 2,

@@ -175,7 +175,7 @@ func TestPrivateCalls(t *testing.T) {
 
 	_, err = do("cacheflush", 0x8004, 0x9008, 0)
 	require.NoError(t, err)
-	require.Equal(t, [][2]uint64{{0x8004, 0x1004}}, c.dropped)
+	require.Equal(t, [][2]uint64{{0x8004, 0x1004}}, c.Dropped)
 	_, err = do("cacheflush", 0x9000, 0x8000, 0)
 	require.Equal(t, unix.EINVAL, err)
 	_, err = do("cacheflush", 0x8000, 0x9000, 1)

@@ -2,22 +2,23 @@ package arm
 
 import (
 	"encoding/binary"
-	"errors"
+	"testing"
 
-	"github.com/utemu/utemu/emu/arch"
-	"github.com/utemu/utemu/regset"
+	"github.com/utemu/utemu/emu/arch/archtest"
 )
 
-// fakeCPU is registers and a piece of memory.
-type fakeCPU struct {
-	regs    map[regset.ID]uint64
-	base    uint64
-	mem     []byte
-	dropped [][2]uint64
+func TestARM(t *testing.T) {
+	archtest.Run(t, ARM, func(c *archtest.CPU) {
+		c.SetReg(cpsr, c.Reg(cpsr)&^(psrMode|psrI|psrF|psrA)|modeUser)
+	})
 }
 
-func newFake(base uint64, mem ...byte) *fakeCPU {
-	return &fakeCPU{regs: map[regset.ID]uint64{cpsr: modeUser}, base: base, mem: mem}
+// newFake is a CPU in user mode with some memory.
+func newFake(base uint64, mem ...byte) *archtest.CPU {
+	c := archtest.NewCPU(ARM)
+	c.Map(base, mem)
+	c.SetReg(cpsr, modeUser)
+	return c
 }
 
 func words(w ...uint32) []byte {
@@ -35,29 +36,3 @@ func halves(h ...uint16) []byte {
 	}
 	return b
 }
-
-func (f *fakeCPU) Reg(id regset.ID) uint64       { return f.regs[id] }
-func (f *fakeCPU) SetReg(id regset.ID, v uint64) { f.regs[id] = v }
-
-func (f *fakeCPU) Bytes(id regset.ID, p []byte) {
-	copy(p, binary.LittleEndian.AppendUint64(nil, f.regs[id]))
-}
-
-func (f *fakeCPU) SetBytes(id regset.ID, p []byte) {
-	var b [8]byte
-	copy(b[:], p)
-	f.regs[id] = binary.LittleEndian.Uint64(b[:])
-}
-
-func (f *fakeCPU) ReadAt(p []byte, addr uint64) (int, error) {
-	off := addr - f.base
-	if off > uint64(len(f.mem)) || uint64(len(p)) > uint64(len(f.mem))-off {
-		return 0, errors.New("not mapped")
-	}
-	return copy(p, f.mem[off:]), nil
-}
-
-func (f *fakeCPU) WriteAt([]byte, uint64) (int, error) { return 0, errors.New("not writable") }
-func (f *fakeCPU) Own() arch.Memory                    { return f }
-func (f *fakeCPU) Model() *arch.Model                  { return &ARM.Engine.Models[0] }
-func (f *fakeCPU) DropCode(addr, size uint64)          { f.dropped = append(f.dropped, [2]uint64{addr, size}) }

@@ -32,7 +32,6 @@ const (
 	psrF     = 1 << 6
 	psrI     = 1 << 7
 	psrA     = 1 << 8
-	psrE     = 1 << 9
 	modeUser = 0x10
 )
 

@@ -15,11 +15,18 @@ var view = &regset.View{
 	Machine: uint16(elf.EM_ARM),
 	Sets: []regset.Set{
 		regset.Set{Name: "general", Note: 1, N: 18, Size: 4, Align: 4}.WithImage(getGeneral, putGeneral),
-		// The FPA coprocessor: struct user_fp, zeros on all CPUs since 2000.
-		regset.Set{Name: "fp", Note: 2, N: 29, Size: 4, Align: 4}.WithImage(
-			func(regset.Regs, []byte) {}, func(regset.Regs, []byte) error { return nil }),
+		fpa(),
 		regset.Set{Name: "vfp", Note: 0x400, N: 65, Size: 4, Align: 4}.WithImage(getVFP, putVFP),
 	},
+}
+
+// fpa is struct user_fp: the registers of a coprocessor that none of the CPU
+// models has. They read as zeros, and no slot is active.
+func fpa() regset.Set {
+	s := regset.Set{Name: "fp", Note: 2, N: 29, Size: 4, Align: 4}.WithImage(
+		func(regset.Regs, []byte) {}, func(regset.Regs, []byte) error { return nil })
+	s.Active = func(regset.Regs) (int, error) { return 0, nil }
+	return s
 }
 
 // general lists the slots of struct pt_regs.

@@ -38,6 +38,7 @@ var ARM64 = &arch.Arch{
 
 	Sysnum: sysnumARM64,
 	Layout: layoutARM64,
+	Const:  constARM64,
 
 	Code: arch.Code{
 		MinInsn: 4,

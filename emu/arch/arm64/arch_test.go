@@ -100,8 +100,7 @@ func TestMRS(t *testing.T) {
 		"a 32-bit ISAR0": {"max", sysRegister(3, 0, 0, 2, 0), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newFake(at, words(mrs(30, tc.reg), mrs(31, tc.reg))...)
-			c.model = tc.model
+			c := modelCPU{newFake(at, words(mrs(30, tc.reg), mrs(31, tc.reg))...), tc.model}
 			c.SetReg(x0+30, 99)
 			c.SetReg(regSP, 77)
 			c.SetReg(pstate, psrN|psrBTYPE)
@@ -118,9 +117,9 @@ func TestDropCode(t *testing.T) {
 	c := newFake(at, words(sys(icIVAU, 2), 0xd50b7b22)...)
 	c.SetReg(x0+2, at+7)
 	trap(c, arch.Exception{Kind: arch.ExcIntr, No: excUndef, PC: at})
-	require.Equal(t, [][2]uint64{{at, 64}}, c.dropped)
+	require.Equal(t, [][2]uint64{{at, 64}}, c.Dropped)
 	trap(c, arch.Exception{Kind: arch.ExcIntr, No: excUndef, PC: at + 4})
-	require.Len(t, c.dropped, 1, "DC CVAU does not drop code")
+	require.Len(t, c.Dropped, 1, "DC CVAU does not drop code")
 }
 
 func TestModels(t *testing.T) {
@@ -196,7 +195,9 @@ func TestFPSet(t *testing.T) {
 		in[i] = byte(i + 1)
 	}
 	require.NoError(t, set.Put(c, 31*16, in))
-	require.Equal(t, [16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, c.wide[v0+31])
+	v31 := make([]byte, 16)
+	c.Bytes(v0+31, v31)
+	require.Equal(t, in[:16], v31)
 	require.EqualValues(t, 0x14131211, c.Reg(fpsr))
 	require.EqualValues(t, 0x18171615, c.Reg(fpcr))
 	out := make([]byte, 32)

@@ -29,8 +29,6 @@ const core = 34
 // Bits of PSTATE.
 const (
 	psrN     = 1 << 31
-	psrZ     = 1 << 30
-	psrC     = 1 << 29
 	psrV     = 1 << 28
 	psrSS    = 1 << 21
 	psrMode  = 0x1f

@@ -19,20 +19,26 @@ const (
 // The instructions that Linux emulates when the CPU does not take them
 // (asm/ppc-opcode.h), each as a value under a mask.
 const (
-	insnMfpvr, maskMfpvr     = 0x7c1f42a6, 0xfc1fffff
-	insnMcrxr                = 0x7c000400
-	insnDcba                 = 0x7c0005ec
-	insnPopcntb              = 0x7c0000f4
-	insnSync                 = 0x7c0004ac
-	maskX                    = 0xfc0007fe
-	insnString, maskString   = 0x7c00042a, 0xfc00067e
-	insnIsel, maskIsel       = 0x7c00001e, 0xfc00003e
-	stringSubop              = 0x7fe // lswx and its family, by extended opcode
-	subLswi, subLswx         = 597 << 1, 533 << 1
-	subStswi, subStswx       = 725 << 1, 661 << 1
-	xerCount                 = 0x7f
-	gprs                     = 32
-	bytesPerGPR, wordsToByte = 4, 2
+	insnMfpvr   = 0x7c1f42a6
+	maskMfpvr   = 0xfc1fffff
+	insnMcrxr   = 0x7c000400
+	insnDcba    = 0x7c0005ec
+	insnPopcntb = 0x7c0000f4
+	insnSync    = 0x7c0004ac
+	maskX       = 0xfc0007fe
+	insnString  = 0x7c00042a
+	maskString  = 0xfc00067e
+	insnIsel    = 0x7c00001e
+	maskIsel    = 0xfc00003e
+)
+
+// The string instructions, by the bits of maskSub.
+const (
+	maskSub  = 0x7fe
+	subLswi  = 0x4aa
+	subLswx  = 0x42a
+	subStswi = 0x5aa
+	subStswx = 0x52a
 )
 
 func rD(insn uint32) regset.ID { return r0 + regset.ID(insn>>21&31) }
@@ -88,14 +94,19 @@ func popcntb(v uint64) uint64 {
 // moveString is lswi, lswx, stswi or stswx: bytes to or from registers, four
 // in each and the left one first, from rD on and round to r0.
 func (k kernel) moveString(c arch.CPU, insn uint32) outcome {
-	sub := insn & stringSubop
+	const (
+		gprs  = 32
+		count = 0x7f // of XER
+		each  = 4    // bytes in a register
+	)
+	sub := insn & maskSub
 	n := uint64(insn >> 11 & 31)
 	if n == 0 {
 		n = gprs
 	}
 	addr := base(c, insn)
 	if sub == subLswx || sub == subStswx {
-		n = c.Reg(xer) & xerCount
+		n = c.Reg(xer) & count
 		addr += c.Reg(rB(insn))
 	}
 	addr &= k.mask
@@ -110,9 +121,9 @@ func (k kernel) moveString(c arch.CPU, insn uint32) outcome {
 			return badAddress
 		}
 	}
-	for i := 0; i < len(buf); i += bytesPerGPR {
-		id := r0 + regset.ID((reg+uint32(i>>wordsToByte))%gprs)
-		var w [bytesPerGPR]byte
+	for i := 0; i < len(buf); i += each {
+		id := r0 + regset.ID((reg+uint32(i/each))%gprs)
+		var w [each]byte
 		if load {
 			copy(w[:], buf[i:])
 			c.SetReg(id, uint64(be.Uint32(w[:])))

@@ -40,20 +40,28 @@ const dataAt = 64
 // words of so many bytes.
 func hidden(word int) func(b arch.Bare) (map[regset.ID][]arch.Piece, error) {
 	return func(b arch.Bare) (map[regset.ID][]arch.Piece, error) {
+		before := b.Context()
+		if err := b.SetReg(ucnum.PPC_REG_MSR, b.Reg(ucnum.PPC_REG_MSR)&^msrStep); err != nil {
+			return nil, fmt.Errorf("ppc: msr: %w", err)
+		}
 		p := &probe{b: b, word: word, fresh: b.Context(), found: map[regset.ID][]arch.Piece{}}
-		if err := p.xer(); err != nil {
-			return nil, err
-		}
-		if err := p.version(); err != nil {
-			return nil, err
-		}
-		if b.Reg(ucnum.PPC_REG_MSR)&msrVR != 0 {
-			if err := p.vector(); err != nil {
-				return nil, err
-			}
-		}
-		return p.found, nil
+		err := p.all()
+		return p.found, errors.Join(err, b.SetContext(before))
 	}
+}
+
+// all finds what the CPU has.
+func (p *probe) all() error {
+	if err := p.xer(); err != nil {
+		return err
+	}
+	if err := p.version(); err != nil {
+		return err
+	}
+	if p.b.Reg(ucnum.PPC_REG_MSR)&msrVR == 0 {
+		return nil
+	}
+	return p.vector()
 }
 
 // run runs code with r3 and data in memory, and returns the context after it;

@@ -46,6 +46,7 @@ var PPC = &arch.Arch{
 	ABI:    abi("ppc", 4, r0+2),
 	Sysnum: sysnumPPC,
 	Layout: layoutPPC,
+	Const:  constPPC,
 	Code:   code(arch.ISAPPC32),
 }
 
@@ -84,6 +85,7 @@ var PPC64 = &arch.Arch{
 	ABI:    abi("ppc64", 8, r0+13),
 	Sysnum: sysnumPPC64,
 	Layout: layoutPPC64,
+	Const:  constPPC64,
 	Code:   code(arch.ISAPPC64),
 }
 

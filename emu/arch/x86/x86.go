@@ -52,6 +52,7 @@ var X86_64 = &arch.Arch{
 	ABI:    abi64,
 	Sysnum: sysnumX86_64,
 	Layout: layoutX86_64,
+	Const:  constX86_64,
 	Code:   code(arch.ISAX86_64),
 }
 
@@ -89,6 +90,7 @@ var I386 = &arch.Arch{
 	ABI:    abi32,
 	Sysnum: sysnumI386,
 	Layout: layoutI386,
+	Const:  constI386,
 	Code:   code(arch.ISAI386),
 }
 

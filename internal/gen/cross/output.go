@@ -124,7 +124,10 @@ func Generate(name, family string, table Table) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", t.Var, err)
 		}
 	}
-	fmt.Fprintf(&head, "\npackage %s\n\nimport \"github.com/utemu/utemu/emu/arch\"\n", family)
+	fmt.Fprintf(&head, "\npackage %s\n", family)
+	if bytes.Contains(body.Bytes(), []byte("arch.")) {
+		head.WriteString("\nimport \"github.com/utemu/utemu/emu/arch\"\n")
+	}
 	head.Write(body.Bytes())
 	return format.Source(head.Bytes())
 }

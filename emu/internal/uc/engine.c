@@ -1,0 +1,734 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+__thread struct ue_thread ue_now;
+
+// ---- sets of pages
+
+static uint32_t slot(const struct ue_pages *s, uint64_t k)
+{
+	uint32_t i = (uint32_t)((k * 0x9e3779b97f4a7c15ull) >> 32) & (s->cap - 1);
+	while (s->key[i] != 0 && s->key[i] != k + 1)
+		i = (i + 1) & (s->cap - 1);
+	return i;
+}
+
+bool ue_pages_has(const struct ue_pages *s, uint64_t page)
+{
+	if (s->cap == 0)
+		return false;
+	uint32_t i = slot(s, page >> 6);
+	return s->key[i] != 0 && (s->bits[i] >> (page & 63) & 1);
+}
+
+static void grow(struct ue_pages *s)
+{
+	struct ue_pages n = {.cap = s->cap ? 2 * s->cap : 64, .used = s->used};
+	n.key = calloc(n.cap, sizeof *n.key);
+	n.bits = calloc(n.cap, sizeof *n.bits);
+	if (n.key == NULL || n.bits == NULL)
+		abort();
+	for (uint32_t i = 0; i < s->cap; i++)
+		if (s->key[i] != 0) {
+			uint32_t j = slot(&n, s->key[i] - 1);
+			n.key[j] = s->key[i];
+			n.bits[j] = s->bits[i];
+		}
+	free(s->key);
+	free(s->bits);
+	*s = n;
+}
+
+void ue_pages_add(struct ue_pages *s, uint64_t page)
+{
+	if (s->used * 2 >= s->cap)
+		grow(s);
+	uint32_t i = slot(s, page >> 6);
+	if (s->key[i] == 0) {
+		s->key[i] = (page >> 6) + 1;
+		s->used++;
+	}
+	s->bits[i] |= 1ull << (page & 63);
+}
+
+void ue_pages_del(struct ue_pages *s, uint64_t page)
+{
+	if (s->cap == 0)
+		return;
+	uint32_t i = slot(s, page >> 6);
+	if (s->key[i] != 0)
+		s->bits[i] &= ~(1ull << (page & 63));
+}
+
+// ---- stopping
+
+static uint64_t pc_of(struct ue *e)
+{
+	uint64_t v = 0;
+	uc_reg_read(e->uc, e->pcreg, &v);
+	return v;
+}
+
+// note records the first cause of a stop.
+static bool note(struct ue *e, int kind, uint64_t pc)
+{
+	if (e->stopped)
+		return false;
+	e->stopped = true;
+	e->stop.kind = kind;
+	e->stop.pc = pc;
+	return true;
+}
+
+static void halt(struct ue *e, int kind, uint64_t pc)
+{
+	if (note(e, kind, pc))
+		uc_emu_stop(e->uc);
+}
+
+void ue_interrupt(struct ue *e)
+{
+	__atomic_store_n(&e->interrupt, 1, __ATOMIC_SEQ_CST);
+	// With a hook on each instruction the hook sees the flag, and leaving at a
+	// block border would repeat an instruction.
+	pthread_mutex_lock(&e->lock);
+	void *cpu = __atomic_load_n(&e->cpu, __ATOMIC_SEQ_CST);
+	if (cpu != NULL && e->shim && !e->hooked)
+		ue_shim_exit(cpu);
+	pthread_mutex_unlock(&e->lock);
+}
+
+static bool interrupted(struct ue *e)
+{
+	return __atomic_load_n(&e->interrupt, __ATOMIC_RELAXED) && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST);
+}
+
+// ---- exceptions
+
+static void on_intr(uc_engine *uc, uint32_t no, void *p)
+{
+	struct ue *e = p;
+	if (e->stopped)
+		return;
+	e->stop.intno = no;
+	halt(e, UE_INTR, pc_of(e));
+}
+
+static void on_syscall(uc_engine *uc, void *p)
+{
+	struct ue *e = p;
+	halt(e, UE_SYSCALL, pc_of(e));
+}
+
+static void on_sysenter(uc_engine *uc, void *p)
+{
+	struct ue *e = p;
+	halt(e, UE_SYSENTER, pc_of(e));
+}
+
+static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *p)
+{
+	struct ue *e = p;
+	halt(e, UE_INOUT, e->hooked ? e->at : pc_of(e));
+	return 0;
+}
+
+static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t v, void *p)
+{
+	on_in(uc, port, size, p);
+}
+
+static bool on_invalid(uc_engine *uc, void *p)
+{
+	struct ue *e = p;
+	note(e, UE_INVALID, pc_of(e));
+	return false;
+}
+
+static int access_of(uc_mem_type t)
+{
+	switch (t) {
+	case UC_MEM_READ_UNMAPPED:
+	case UC_MEM_READ_PROT:
+		return 1;
+	case UC_MEM_WRITE_UNMAPPED:
+	case UC_MEM_WRITE_PROT:
+		return 2;
+	default:
+		return 4;
+	}
+}
+
+// on_fault keeps the first fault of a run: what runs on after it, in libraries
+// that let it, faults again with other addresses.
+static bool on_fault(uc_engine *uc, uc_mem_type type, uint64_t addr, int size, int64_t v, void *p)
+{
+	struct ue *e = p;
+	if (e->stopped)
+		return false;
+	int access = access_of(type);
+	uint64_t pc = addr;
+	if (access != 4) {
+		if (e->shim)
+			ue_shim_restore();
+		pc = e->shim ? pc_of(e) : e->at;
+	}
+	if (access == 4 && ue_now.translating)
+		pc = ue_now.tb; // nothing of the block has run
+	note(e, UE_MEM, pc);
+	e->stop.addr = addr;
+	e->stop.size = size;
+	e->stop.access = access;
+	if (!e->shim && access != 4 && e->fault != NULL)
+		e->restore = uc_context_save(uc, e->fault) == UC_ERR_OK;
+	return false;
+}
+
+static int on_cpuid(uc_engine *uc, void *p)
+{
+	struct ue *e = p;
+	uint32_t leaf = 0, sub = 0;
+	uc_reg_read(uc, UC_X86_REG_EAX, &leaf);
+	uc_reg_read(uc, UC_X86_REG_ECX, &sub);
+	for (int i = 0; i < e->ncpuid; i++) {
+		const struct ue_cpuid *c = &e->cpuid[i];
+		if (c->leaf != leaf || (c->sub != sub && c->sub != ~0u))
+			continue;
+		// In long mode a write of 32 bits leaves the upper half alone.
+		static const int r64[] = {UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX};
+		static const int r32[] = {UC_X86_REG_EAX, UC_X86_REG_EBX, UC_X86_REG_ECX, UC_X86_REG_EDX};
+		for (int j = 0; j < 4; j++) {
+			uint64_t v = c->r[j];
+			uc_reg_write(uc, e->mode == UC_MODE_64 ? r64[j] : r32[j], &v);
+		}
+		return 1;
+	}
+	return 0;
+}
+
+int ue_add_cpuid(struct ue *e, const struct ue_cpuid *c)
+{
+	for (int i = 0; i < e->ncpuid; i++)
+		if (e->cpuid[i].leaf == c->leaf && e->cpuid[i].sub == c->sub) {
+			e->cpuid[i] = *c;
+			return 0;
+		}
+	struct ue_cpuid *n = realloc(e->cpuid, (e->ncpuid + 1) * sizeof *n);
+	if (n == NULL)
+		return -1;
+	e->cpuid = n;
+	n[e->ncpuid++] = *c;
+	return 0;
+}
+
+// ---- trace
+
+static void put(struct ue *e, int kind, uint64_t a, uint64_t v, int size, uint32_t id)
+{
+	if (e->nrec < UE_RING)
+		e->ring[e->nrec++] = (struct ue_rec){a, v, kind, size, id};
+}
+
+static struct ue_block *block_at(struct ue *e, uint64_t pc)
+{
+	uint32_t i = (uint32_t)((pc * 0x9e3779b97f4a7c15ull) >> 32) & (e->capblocks - 1);
+	while (e->blocks[i].used && e->blocks[i].pc != pc)
+		i = (i + 1) & (e->capblocks - 1);
+	return &e->blocks[i];
+}
+
+static void grow_blocks(struct ue *e)
+{
+	struct ue_block *old = e->blocks;
+	uint32_t n = e->capblocks;
+	e->capblocks = n ? 2 * n : 1024;
+	e->blocks = calloc(e->capblocks, sizeof *e->blocks);
+	if (e->blocks == NULL)
+		abort();
+	for (uint32_t i = 0; i < n; i++)
+		if (old[i].used)
+			*block_at(e, old[i].pc) = old[i];
+	free(old);
+}
+
+void ue_shim_translated(struct ue *e, uint64_t pc)
+{
+	if (e->trace == 0 || e->capblocks == 0)
+		return;
+	struct ue_block *b = block_at(e, pc);
+	if (b->used)
+		b->stale = true;
+}
+
+// thumb is the instruction set state that the bytes of a block are decoded in.
+static uint32_t state_of(struct ue *e)
+{
+	if (e->arch != UC_ARCH_ARM)
+		return 0;
+	uint32_t cpsr = 0;
+	uc_reg_read(e->uc, UC_ARM_REG_CPSR, &cpsr);
+	return cpsr >> 5 & 1;
+}
+
+// define gives a block an id and puts its code into the ring.
+static void define(struct ue *e, struct ue_block *b, uint64_t pc, uint32_t size, const uint8_t *code)
+{
+	if (!b->used) {
+		b->used = true;
+		b->pc = pc;
+		e->nblocks++;
+	}
+	uint8_t *copy = realloc(b->code, size + 16);
+	if (copy == NULL)
+		abort();
+	memcpy(copy, code, size);
+	memset(copy + size, 0, 16);
+	b->code = copy;
+	b->size = size;
+	b->stale = false;
+	b->state = state_of(e);
+	b->id = e->ids++;
+	put(e, UE_REC_DEF, pc, b->state, size, b->id);
+	for (uint32_t i = 0; i < size; i += 16) {
+		uint64_t w[2];
+		memcpy(w, copy + i, 16);
+		put(e, UE_REC_BYTES, w[0], w[1], 0, b->id);
+	}
+}
+
+#define MAX_BLOCK 32768
+
+static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
+{
+	static __thread uint8_t code[MAX_BLOCK];
+	struct ue *e = p;
+	if (e->stopped)
+		return;
+	if (e->nrec > UE_RING - UE_RESERVE) {
+		halt(e, UE_FULL, pc);
+		return;
+	}
+	if (size == 0 || size > MAX_BLOCK)
+		size = 16;
+	if (e->nblocks * 2 >= e->capblocks)
+		grow_blocks(e);
+	struct ue_block *b = block_at(e, pc);
+	bool old = b->used && !b->stale && b->size == size;
+	// The stock library does not tell when it translates, so the code is
+	// compared each time.
+	if (!old || !e->shim) {
+		if (uc_mem_read(uc, pc, code, size) != UC_ERR_OK)
+			memset(code, 0, size);
+		if (!old || memcmp(code, b->code, size) != 0 || b->state != state_of(e))
+			define(e, b, pc, size, code);
+	}
+	e->cur = b->id;
+	put(e, UE_REC_BLOCK, pc, 0, size, b->id);
+}
+
+// on_access_read and on_access_write note memory accesses in program order.
+static void on_access(uc_engine *uc, uc_mem_type type, uint64_t addr, int size, int64_t v, void *p)
+{
+	struct ue *e = p;
+	if (!e->stopped)
+		ue_note_access(e, type == UC_MEM_WRITE ? UE_REC_WRITE : UE_REC_READ, addr, size, v);
+}
+
+void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v)
+{
+	if (size < 8)
+		v &= (1ull << (8 * size)) - 1;
+	e->accessed = true;
+	put(e, kind, addr, v, size, 0);
+}
+
+static void note_regs(struct ue *e)
+{
+	uint64_t now[UE_REGS] = {0};
+	void *ptr[UE_REGS];
+	for (int i = 0; i < e->nregs; i++)
+		ptr[i] = &now[i];
+	uc_reg_read_batch(e->uc, e->regs, ptr, e->nregs);
+	for (int i = 0; i < e->nregs; i++)
+		if (now[i] != e->regval[i]) {
+			e->regval[i] = now[i];
+			put(e, UE_REC_REG, 0, now[i], 0, i);
+		}
+}
+
+// ---- the hook on each instruction
+
+static bool among(const uint64_t *l, uint32_t n, uint64_t v)
+{
+	while (n > 0) {
+		uint32_t m = n / 2;
+		if (l[m] == v)
+			return true;
+		if (l[m] < v) {
+			l += m + 1;
+			n -= m + 1;
+		} else {
+			n = m;
+		}
+	}
+	return false;
+}
+
+static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
+{
+	struct ue *e = p;
+	if (e->stopped)
+		return;
+	bool first = e->first;
+	e->first = false;
+	e->at = pc;
+	if (interrupted(e)) {
+		halt(e, UE_INTERRUPT, pc);
+		return;
+	}
+	if (e->counting) {
+		if (e->taken && !first && pc != e->next) {
+			halt(e, UE_TAKEN, pc);
+			return;
+		}
+		if (!first && e->nstops != 0 && among(e->stops, e->nstops, pc)) {
+			halt(e, UE_BREAK, pc);
+			return;
+		}
+		if (e->limit != 0 && e->count == e->limit) {
+			halt(e, UE_LIMIT, pc);
+			return;
+		}
+		e->count++;
+		e->next = pc + size;
+	}
+	if (e->trace & UE_TRACE_INSN) {
+		if (e->trace & UE_TRACE_REG)
+			note_regs(e);
+		put(e, UE_REC_INSN, pc, 0, size, e->cur);
+		if (e->nrec > UE_RING - UE_RESERVE)
+			halt(e, UE_FULL, pc);
+	}
+}
+
+// The library binds hooks at translation, so what is translated is dropped
+// whenever a hook comes or goes.
+static uc_err set_hook(struct ue *e, bool on, bool *is, uc_hook *h, int type, void *fn)
+{
+	if (on == *is)
+		return UC_ERR_OK;
+	uc_err r = on ? uc_hook_add(e->uc, h, type, fn, e, (uint64_t)1, (uint64_t)0) : uc_hook_del(e->uc, *h);
+	if (r == UC_ERR_OK) {
+		*is = on;
+		ue_drop_all(e);
+	}
+	return r;
+}
+
+// want installs the hooks that limits, trace and library ask for.
+static uc_err want(struct ue *e, bool limits)
+{
+	pthread_mutex_lock(&e->lock);
+	bool code = !e->shim || limits || (e->trace & UE_TRACE_INSN);
+	uc_err r = set_hook(e, code, &e->code_on, &e->code, UC_HOOK_CODE, on_code);
+	if (r == UC_ERR_OK)
+		r = set_hook(e, e->trace != 0, &e->block_on, &e->block, UC_HOOK_BLOCK, on_block);
+	if (r == UC_ERR_OK)
+		r = set_hook(e, e->trace & UE_TRACE_MEM, &e->mem_on, &e->mem, UC_HOOK_MEM_READ_AFTER | UC_HOOK_MEM_WRITE, on_access);
+	e->hooked = e->code_on;
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs)
+{
+	if (nregs > UE_REGS)
+		return UC_ERR_ARG;
+	if (flags != 0 && e->ring == NULL) {
+		e->ring = malloc(UE_RING * sizeof *e->ring);
+		if (e->ring == NULL)
+			return UC_ERR_NOMEM;
+	}
+	e->trace = flags;
+	e->nregs = nregs;
+	for (int i = 0; i < nregs; i++) {
+		e->regs[i] = regs[i];
+		e->regval[i] = 0;
+	}
+	return want(e, false);
+}
+
+// ---- life
+
+static int pcreg(int arch, int mode)
+{
+	switch (arch) {
+	case UC_ARCH_X86:
+		return mode == UC_MODE_64 ? UC_X86_REG_RIP : UC_X86_REG_EIP;
+	case UC_ARCH_ARM:
+		return UC_ARM_REG_PC;
+	case UC_ARCH_ARM64:
+		return UC_ARM64_REG_PC;
+	case UC_ARCH_PPC:
+		return UC_PPC_REG_PC;
+	}
+	return -1;
+}
+
+// page_size gives 32-bit ARM pages of 4 KiB where the library lets us. In
+// 2.0.1 the setter is off by one bit, so what is asked for is read back.
+static uc_err page_size(struct ue *e)
+{
+	uint32_t size = 0;
+	if (e->arch == UC_ARCH_ARM) {
+		for (uint32_t ask = 2048; ask <= 4096 && size != 4096; ask *= 2)
+			if (uc_ctl_set_page_size(e->uc, ask) != UC_ERR_OK || uc_ctl_get_page_size(e->uc, &size) != UC_ERR_OK)
+				break;
+	}
+	uc_err r = uc_ctl_get_page_size(e->uc, &size);
+	if (r != UC_ERR_OK)
+		return r;
+	for (e->shift = 0; 1u << e->shift < size; e->shift++)
+		;
+	return UC_ERR_OK;
+}
+
+static uc_err hooks(struct ue *e)
+{
+	uc_hook h;
+	// A range that ends before it begins is everything.
+	const uint64_t all = 1, none = 0;
+	uc_err r = uc_hook_add(e->uc, &h, UC_HOOK_INTR, on_intr, e, all, none);
+	if (r == UC_ERR_OK)
+		r = uc_hook_add(e->uc, &h, UC_HOOK_INSN_INVALID, on_invalid, e, all, none);
+	if (r == UC_ERR_OK)
+		r = uc_hook_add(e->uc, &h, UC_HOOK_MEM_INVALID, on_fault, e, all, none);
+	if (e->arch != UC_ARCH_X86)
+		return r;
+	static const struct { int insn; void *fn; } insns[] = {
+		{UC_X86_INS_SYSCALL, on_syscall}, {UC_X86_INS_SYSENTER, on_sysenter},
+		{UC_X86_INS_IN, on_in}, {UC_X86_INS_OUT, on_out}, {UC_X86_INS_CPUID, on_cpuid},
+	};
+	for (unsigned i = 0; i < sizeof insns / sizeof *insns && r == UC_ERR_OK; i++)
+		r = uc_hook_add(e->uc, &h, UC_HOOK_INSN, insns[i].fn, e, all, none, insns[i].insn);
+	return r;
+}
+
+uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim)
+{
+	struct ue *e = calloc(1, sizeof *e);
+	if (e == NULL)
+		return UC_ERR_NOMEM;
+	e->arch = arch;
+	e->mode = mode;
+	e->pcreg = pcreg(arch, mode);
+	e->shim = shim;
+	pthread_mutex_init(&e->lock, NULL);
+	uc_err r = uc_open(arch, mode, &e->uc);
+	if (r != UC_ERR_OK) {
+		free(e);
+		return r;
+	}
+	if (model >= 0)
+		r = uc_ctl_set_cpu_model(e->uc, model);
+	if (r == UC_ERR_OK)
+		r = page_size(e);
+	if (r == UC_ERR_OK)
+		r = hooks(e);
+	if (r == UC_ERR_OK)
+		r = want(e, false);
+	if (r == UC_ERR_OK && !shim)
+		r = uc_context_alloc(e->uc, &e->fault);
+	if (r != UC_ERR_OK) {
+		ue_close(e);
+		return r;
+	}
+	*out = e;
+	return UC_ERR_OK;
+}
+
+uc_err ue_close(struct ue *e)
+{
+	if (e->fault != NULL)
+		uc_context_free(e->fault);
+	uc_err r = uc_close(e->uc);
+	for (uint32_t i = 0; i < e->capblocks; i++)
+		free(e->blocks[i].code);
+	free(e->blocks);
+	free(e->ring);
+	free(e->cpuid);
+	free(e->marked.key);
+	free(e->marked.bits);
+	free(e);
+	return r;
+}
+
+// ---- running
+
+// resumes tells whether a run that ended by itself is to go on: an ARM wait
+// instruction ends it, which a user program must not notice. 2.0.1 reports
+// YIELD and WFE as invalid with the PC already behind them; with a hook on
+// each instruction the last one seen tells that from an invalid one at the PC.
+static bool resumes(struct ue *e)
+{
+	if (e->arch != UC_ARCH_ARM && e->arch != UC_ARCH_ARM64)
+		return false;
+	if (!e->stopped)
+		return true;
+	if (e->stop.kind != UE_INVALID || !e->hooked || e->at == e->stop.pc)
+		return false;
+	e->stopped = false;
+	return true;
+}
+
+// splits tells whether a run that ended is to go on with the block that it
+// ended in translated in single instructions. x86 blocks reach over page
+// ends, and the library translates a block as a whole: one whose second page
+// is missing would fault before its first instructions have run.
+static bool splits(struct ue *e)
+{
+	if (!e->stopped || e->stop.kind != UE_MEM || e->stop.access != 4 || e->stop.pc == e->stop.addr)
+		return false;
+	if (e->missing == e->stop.addr && e->stop.pc - e->lone < e->missing - e->lone)
+		return false; // a single instruction that lies on both pages
+	e->lone = e->stop.pc;
+	e->missing = e->stop.addr;
+	uc_ctl_remove_cache(e->uc, e->lone, e->missing + 1);
+	e->stopped = false;
+	return true;
+}
+
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
+{
+	memset(&e->stop, 0, sizeof e->stop);
+	e->counting = limit != 0 || nstops != 0 || taken;
+	e->limit = limit;
+	e->stops = stops;
+	e->nstops = nstops;
+	e->taken = taken;
+	e->count = 0;
+	e->first = true;
+	e->restore = false;
+	e->stopped = false;
+	uc_err r = want(e, e->counting);
+	if (r != UC_ERR_OK)
+		return r;
+	if (interrupted(e)) {
+		e->stop.kind = UE_INTERRUPT;
+		e->stop.pc = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
+		return UC_ERR_OK;
+	}
+	struct ue_thread outer = ue_now;
+	ue_now = (struct ue_thread){.e = e};
+	for (;;) {
+		// An address that no instruction can have: the end is always a stop.
+		r = uc_emu_start(e->uc, pc, ~(uint64_t)0, 0, 0);
+		if (r != UC_ERR_OK && !e->stopped)
+			break;
+		if (resumes(e))
+			pc = pc_of(e) | state_of(e);
+		else if (splits(e))
+			pc = e->lone;
+		else
+			break;
+	}
+	e->lone = e->missing = 0;
+	ue_now = outer;
+	e->stop.insns = e->count;
+	if (!e->stopped) {
+		e->stop.kind = UE_END;
+		e->stop.pc = pc_of(e);
+		return r;
+	}
+	if (e->restore)
+		uc_context_restore(e->uc, e->fault);
+	if (e->stop.kind == UE_FULL || e->stop.kind == UE_LIMIT || e->stop.kind == UE_BREAK || e->stop.kind == UE_TAKEN || e->stop.kind == UE_INTERRUPT) {
+		// A stop that the library could not make at once, in an IT block, is
+		// where the PC is.
+		uint64_t now = pc_of(e);
+		e->stop.pc = now;
+		if (e->stop.kind == UE_FULL && e->nrec > 0 && e->ring[e->nrec - 1].kind == UE_REC_INSN && e->ring[e->nrec - 1].a == now)
+			e->nrec--; // it will run, and be noted, when the run goes on
+	}
+	if ((e->trace & UE_TRACE_BLOCK) && !(e->trace & UE_TRACE_INSN) && e->stop.kind != UE_FULL)
+		put(e, UE_REC_CUT, e->stop.pc, e->stop.kind, 0, e->cur);
+	return UC_ERR_OK;
+}
+
+uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n)
+{
+	void *p[UE_REGS];
+	if (n > UE_REGS)
+		return UC_ERR_ARG;
+	for (int i = 0; i < n; i++) {
+		vals[i] = 0;
+		p[i] = &vals[i];
+	}
+	return uc_reg_read_batch(e->uc, ids, p, n);
+}
+
+uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n)
+{
+	void *p[UE_REGS];
+	if (n > UE_REGS)
+		return UC_ERR_ARG;
+	for (int i = 0; i < n; i++)
+		p[i] = &vals[i];
+	return uc_reg_write_batch(e->uc, ids, p, n);
+}
+
+// ---- translations
+
+// ue_drop forgets the translations of [addr,addr+size). A page that lies in
+// the range whole need not be watched for writes any more.
+void ue_drop(struct ue *e, uint64_t addr, uint64_t size)
+{
+	uint64_t end = addr + size;
+	if (!e->shim) {
+		uc_ctl_remove_cache(e->uc, addr, end);
+		return;
+	}
+	for (uint64_t page = addr >> e->shift; page <= (end - 1) >> e->shift; page++) {
+		if (!ue_pages_has(&e->marked, page))
+			continue;
+		uint64_t a = page << e->shift, z = a + (1ull << e->shift);
+		bool whole = addr <= a && z <= end;
+		uc_ctl_remove_cache(e->uc, a < addr ? addr : a, z > end ? end : z);
+		if (whole)
+			ue_pages_del(&e->marked, page);
+	}
+}
+
+bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size)
+{
+	if (!e->shim)
+		return true;
+	for (uint64_t page = addr >> e->shift; page <= (addr + size - 1) >> e->shift; page++)
+		if (ue_pages_has(&e->marked, page))
+			return true;
+	return false;
+}
+
+// ue_drop_all forgets all translations, without the library's own flush, which
+// takes seconds in 2.0.1.
+void ue_drop_all(struct ue *e)
+{
+	if (e->shim) {
+		for (uint32_t i = 0; i < e->marked.cap; i++)
+			for (uint64_t bits = e->marked.key[i] ? e->marked.bits[i] : 0; bits != 0; bits &= bits - 1) {
+				uint64_t page = (e->marked.key[i] - 1) << 6 | __builtin_ctzll(bits);
+				uc_ctl_remove_cache(e->uc, page << e->shift, (page + 1) << e->shift);
+			}
+		return;
+	}
+	uc_mem_region *r = NULL;
+	uint32_t n = 0;
+	if (uc_mem_regions(e->uc, &r, &n) != UC_ERR_OK)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		if (r[i].perms & UC_PROT_EXEC)
+			uc_ctl_remove_cache(e->uc, r[i].begin, r[i].end + 1);
+	uc_free(r);
+}

@@ -1,0 +1,152 @@
+// The C side of package uc: an engine of libunicorn with hooks that note why
+// the guest stopped and stop it. No function here calls Go.
+#ifndef UTEMU_ENGINE_H
+#define UTEMU_ENGINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unicorn/unicorn.h>
+
+// Why a run ended; uc.go has the same list.
+enum {
+	UE_END, UE_INTR, UE_SYSCALL, UE_SYSENTER, UE_INOUT, UE_INVALID, UE_MEM,
+	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL
+};
+
+struct ue_stop {
+	int32_t kind;
+	int32_t intno;
+	int32_t size;   // of a memory access
+	int32_t access; // 1 read, 2 write, 4 fetch
+	uint64_t pc;
+	uint64_t addr;
+	uint64_t insns; // executed, when they were counted
+};
+
+// A set of pages, as bitmaps of 64 pages in an open hash table.
+struct ue_pages {
+	uint64_t *key, *bits; // key+1, 0 for a free place
+	uint32_t cap, used;
+};
+
+bool ue_pages_has(const struct ue_pages *s, uint64_t page);
+void ue_pages_add(struct ue_pages *s, uint64_t page);
+void ue_pages_del(struct ue_pages *s, uint64_t page);
+
+// One entry of the trace ring.
+struct ue_rec {
+	uint64_t a;    // address
+	uint64_t v;    // value
+	uint16_t kind; // UE_REC_*
+	uint16_t size;
+	uint32_t id;   // block or register
+};
+
+enum {
+	UE_REC_DEF = 1, // block id: size bytes of code at a; v is the instruction set state; the bytes follow
+	UE_REC_BYTES,   // up to 16 bytes of code in a and v
+	UE_REC_BLOCK,   // block id was entered
+	UE_REC_INSN,    // the instruction at a is about to run, in block id
+	UE_REC_REG,     // register id (index in the list) is v now
+	UE_REC_READ,    // size bytes at a were read: v
+	UE_REC_WRITE,   // size bytes at a are written: v
+	UE_REC_CUT      // the block entered last ran up to a only
+};
+
+enum { UE_TRACE_BLOCK = 1, UE_TRACE_INSN = 2, UE_TRACE_REG = 4, UE_TRACE_MEM = 8 };
+
+#define UE_RING (1 << 16)
+#define UE_RESERVE 4096 // places kept free for what one instruction or block can add
+#define UE_REGS 64
+
+struct ue_block {
+	uint64_t pc;
+	uint8_t *code;
+	uint32_t id, size, state;
+	bool used, stale;
+};
+
+struct ue_cpuid { uint32_t leaf, sub, r[4]; };
+
+struct ue {
+	uc_engine *uc;
+	int arch, mode, pcreg;
+	int shift;        // log2 of the size of the engine's pages
+	bool shim;        // the shim is in effect
+	bool hooked;      // there is a hook on each instruction
+	struct ue_stop stop;
+	bool stopped;
+	uint64_t at;      // with a hook on each instruction: the one that runs
+	int interrupt;    // somebody asked for a stop
+	pthread_mutex_t lock; // between ue_interrupt and changes of hooked
+	void *cpu;        // CPUState, once known
+	uc_context *fault; // stock engine: registers at the first fault of a run
+	bool restore;
+
+	uc_hook code, block, mem;
+	bool code_on, block_on, mem_on;
+
+	// A block that could not be translated because a page it falls into is
+	// missing: its instructions from lone to missing are translated one by one.
+	uint64_t lone, missing;
+
+	// limits of this run
+	uint64_t limit, count;
+	const uint64_t *stops;
+	uint32_t nstops;
+	bool taken, first, counting;
+	uint64_t next; // address after the instruction that runs
+
+	// shim
+	struct ue_pages marked; // pages code was translated from
+	uint32_t fills, tlb;    // fills since the last growth, assumed entries
+
+	// trace
+	int trace;
+	struct ue_rec *ring;
+	uint32_t nrec;
+	bool full, accessed;
+	struct ue_block *blocks;
+	uint32_t nblocks, capblocks, ids, cur;
+	int regs[UE_REGS], nregs;
+	uint64_t regval[UE_REGS];
+
+	struct ue_cpuid *cpuid;
+	int ncpuid;
+};
+
+// Of the thread that runs an engine: used by the shim, whose functions get
+// no pointer of ours.
+struct ue_thread {
+	struct ue *e;
+	void *cpu;
+	uintptr_t ra; // return address in translated code of the access under way
+	bool translating;
+	uint64_t tb;  // what is being translated
+};
+extern __thread struct ue_thread ue_now;
+
+uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim);
+uc_err ue_close(struct ue *e);
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken);
+void ue_interrupt(struct ue *e);
+uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
+uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
+void ue_drop(struct ue *e, uint64_t addr, uint64_t size);
+bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size);
+void ue_drop_all(struct ue *e);
+int ue_add_cpuid(struct ue *e, const struct ue_cpuid *c);
+uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs);
+
+// The shim, shim.c.
+bool ue_shim_bound(void);                        // all of the library's functions were found
+void ue_shim_exit(void *cpu);                    // asks a run to end at the next block
+void ue_shim_restore(void);                      // registers as before the access under way
+void ue_shim_translated(struct ue *e, uint64_t pc);
+void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations);
+
+// Trace records from the shim.
+void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v);
+
+#endif

@@ -1,0 +1,371 @@
+// The shim: functions of ours that take the place of functions libunicorn
+// exports and calls through the dynamic symbol table. Each does what the
+// library's own does, by calling it, and a little more. README.md says why
+// and what it relies on; Open tests at start-up that it works.
+
+#define _GNU_SOURCE
+#include "engine.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <time.h>
+
+#define PAGE_WRITE 2
+
+// The most entries the engine's TLB grows to, and what it starts with.
+#define TLB_FIRST 256
+#define TLB_MOST 65536
+
+// What the wrappers have seen in this thread, for the self-test.
+static __thread uint64_t count_stores, count_fills, count_translations;
+
+// ---- what all guests share
+
+// faulted tells a wrapper of a store that the access under way has failed.
+static inline bool faulted(void)
+{
+	return ue_now.e != NULL && ue_now.e->stopped && ue_now.e->stop.kind == UE_MEM;
+}
+
+static void mark(struct ue *e, uint64_t page, void (*flush)(void *, uint64_t), void *cpu)
+{
+	if (ue_pages_has(&e->marked, page))
+		return;
+	ue_pages_add(&e->marked, page);
+	flush(cpu, page << e->shift);
+}
+
+static uint64_t timebase(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	// 512 MHz, as POWER machines have and /proc/cpuinfo tells.
+	return (uint64_t)t.tv_sec * 512000000 + (uint64_t)t.tv_nsec * 64 / 125;
+}
+
+void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
+{
+	*stores = count_stores;
+	*fills = count_fills;
+	*translations = count_translations;
+	count_stores = count_fills = count_translations = 0;
+}
+
+// REAL declares and binds the library's function of a name.
+#define REAL(ret, name, args) static ret (*real_##name) args
+#define FIND(name) ((real_##name = dlsym(RTLD_NEXT, #name)) != NULL)
+
+// A store helper that JIT code calls: it notes the return address, so that a
+// fault can be traced to its instruction. The library goes on in the block
+// after a failed store; it must be left.
+#define STORE(S, T, V, name) \
+	REAL(void, name##_##S, (void *, T, V, uint32_t, uintptr_t)); \
+	void name##_##S(void *env, T addr, V val, uint32_t oi, uintptr_t ra) \
+	{ \
+		count_stores++; \
+		ue_now.ra = ra; \
+		real_##name##_##S(env, addr, val, oi, ra); \
+		ue_now.ra = 0; \
+		if (__builtin_expect(faulted(), 0)) \
+			real_cpu_loop_exit_##S(ue_now.cpu); \
+	}
+
+#define LOAD(S, T, name) \
+	REAL(uint64_t, name##_##S, (void *, T, uint32_t, uintptr_t)); \
+	uint64_t name##_##S(void *env, T addr, uint32_t oi, uintptr_t ra) \
+	{ \
+		ue_now.ra = ra; \
+		uint64_t v = real_##name##_##S(env, addr, oi, ra); \
+		ue_now.ra = 0; \
+		return v; \
+	}
+
+// Accesses of instructions that are C functions of the library. Not all of
+// them call the hooks for memory, so those that a trace wants and that no hook
+// has seen are noted here.
+static inline bool tracing(void)
+{
+	struct ue *e = ue_now.e;
+	if (e == NULL || !(e->trace & UE_TRACE_MEM) || e->stopped)
+		return false;
+	e->accessed = false;
+	return true;
+}
+
+#define CPU_LOAD(S, T, R, size, name) \
+	REAL(R, name##_##S, (void *, T, int, uintptr_t)); \
+	R name##_##S(void *env, T addr, int mmu, uintptr_t ra) \
+	{ \
+		bool t = tracing(); \
+		ue_now.ra = ra; \
+		R v = real_##name##_##S(env, addr, mmu, ra); \
+		ue_now.ra = 0; \
+		if (t && !ue_now.e->accessed && !ue_now.e->stopped) \
+			ue_note_access(ue_now.e, UE_REC_READ, addr, size, (uint64_t)v); \
+		return v; \
+	}
+
+#define CPU_STORE(S, T, V, size, name) \
+	REAL(void, name##_##S, (void *, T, V, int, uintptr_t)); \
+	void name##_##S(void *env, T addr, V val, int mmu, uintptr_t ra) \
+	{ \
+		bool t = tracing(); \
+		ue_now.ra = ra; \
+		real_##name##_##S(env, addr, val, mmu, ra); \
+		ue_now.ra = 0; \
+		if (__builtin_expect(faulted(), 0)) \
+			real_cpu_loop_exit_##S(ue_now.cpu); \
+		if (t && !ue_now.e->accessed && !ue_now.e->stopped) \
+			ue_note_access(ue_now.e, UE_REC_WRITE, addr, size, (uint64_t)val); \
+	}
+
+// Everything for one suffix S of the library's symbols with guest words T.
+#define FAMILY(S, T) \
+	REAL(int, cpu_exec_##S, (void *, void *)); \
+	REAL(void, tlb_set_page_with_attrs_##S, (void *, T, uint64_t, uint32_t, int, int, T)); \
+	REAL(void *, tb_gen_code_##S, (void *, T, T, uint32_t, int)); \
+	REAL(void, tlb_set_dirty_##S, (void *, T)); \
+	REAL(void, tlb_flush_page_##S, (void *, T)); \
+	REAL(void, tlb_flush_##S, (void *)); \
+	REAL(void, cpu_loop_exit_##S, (void *)); \
+	REAL(bool, cpu_restore_state_##S, (void *, uintptr_t, bool)); \
+	static void flush_##S(void *cpu, uint64_t addr) { real_tlb_flush_page_##S(cpu, (T)addr); } \
+	\
+	int cpu_exec_##S(void *uc, void *cpu) \
+	{ \
+		struct ue *e = ue_now.e; \
+		if (e == NULL || e->uc != uc || !e->shim) \
+			return real_cpu_exec_##S(uc, cpu); \
+		ue_now.cpu = cpu; \
+		__atomic_store_n(&e->cpu, cpu, __ATOMIC_SEQ_CST); \
+		int r = EXCP_INTERRUPT; \
+		if (!__atomic_load_n(&e->interrupt, __ATOMIC_SEQ_CST)) \
+			r = real_cpu_exec_##S(uc, cpu); \
+		ue_shim_left(e); \
+		return r; \
+	} \
+	\
+	void tlb_set_page_with_attrs_##S(void *cpu, T vaddr, uint64_t paddr, uint32_t attrs, int prot, int mmu, T size) \
+	{ \
+		struct ue *e = ue_now.e; \
+		bool on = e != NULL && e->shim; \
+		count_fills++; \
+		if (on && ++e->fills >= 4 * e->tlb && e->tlb < TLB_MOST) { \
+			/* The library resizes its TLB only in a flush, and never flushes. */ \
+			e->fills = 0; \
+			if (e->tlb != 0) \
+				real_tlb_flush_##S(cpu); \
+			e->tlb = e->tlb ? 2 * e->tlb : TLB_FIRST; \
+		} \
+		real_tlb_set_page_with_attrs_##S(cpu, vaddr, paddr, attrs, prot, mmu, size); \
+		if (on && (prot & PAGE_WRITE) && !ue_pages_has(&e->marked, (uint64_t)vaddr >> e->shift)) \
+			real_tlb_set_dirty_##S(cpu, vaddr); \
+	} \
+	\
+	void *tb_gen_code_##S(void *cpu, T pc, T cs_base, uint32_t flags, int cflags) \
+	{ \
+		struct ue *e = ue_now.e; \
+		uintptr_t ra = ue_now.ra; \
+		count_translations++; \
+		ue_now.ra = 0; /* fetches are not accesses of the instruction */ \
+		ue_now.translating = true; \
+		ue_now.tb = pc; \
+		if (e != NULL && (uint64_t)pc - e->lone < e->missing - e->lone) \
+			cflags = (cflags & ~CF_COUNT_MASK) | 1; \
+		if (e != NULL && e->shim) { \
+			/* The page and the next one, which the block may reach into, are \
+			   watched from now on: stores to them take the slow path. */ \
+			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
+			mark(e, (uint64_t)(T)(pc + ((T)1 << e->shift)) >> e->shift, flush_##S, cpu); \
+			ue_shim_translated(e, pc); \
+		} \
+		void *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
+		ue_now.ra = ra; \
+		ue_now.translating = false; \
+		return tb; \
+	} \
+	\
+	STORE(S, T, uint8_t, helper_ret_stb_mmu) \
+	STORE(S, T, uint16_t, helper_le_stw_mmu) \
+	STORE(S, T, uint16_t, helper_be_stw_mmu) \
+	STORE(S, T, uint32_t, helper_le_stl_mmu) \
+	STORE(S, T, uint32_t, helper_be_stl_mmu) \
+	STORE(S, T, uint64_t, helper_le_stq_mmu) \
+	STORE(S, T, uint64_t, helper_be_stq_mmu) \
+	LOAD(S, T, helper_ret_ldub_mmu) \
+	LOAD(S, T, helper_le_lduw_mmu) \
+	LOAD(S, T, helper_be_lduw_mmu) \
+	LOAD(S, T, helper_le_ldul_mmu) \
+	LOAD(S, T, helper_be_ldul_mmu) \
+	LOAD(S, T, helper_le_ldq_mmu) \
+	LOAD(S, T, helper_be_ldq_mmu) \
+	CPU_LOAD(S, T, uint32_t, 1, cpu_ldub_mmuidx_ra) \
+	CPU_LOAD(S, T, int, 1, cpu_ldsb_mmuidx_ra) \
+	CPU_LOAD(S, T, uint32_t, 2, cpu_lduw_mmuidx_ra) \
+	CPU_LOAD(S, T, int, 2, cpu_ldsw_mmuidx_ra) \
+	CPU_LOAD(S, T, uint32_t, 4, cpu_ldl_mmuidx_ra) \
+	CPU_LOAD(S, T, uint64_t, 8, cpu_ldq_mmuidx_ra) \
+	CPU_STORE(S, T, uint32_t, 1, cpu_stb_mmuidx_ra) \
+	CPU_STORE(S, T, uint32_t, 2, cpu_stw_mmuidx_ra) \
+	CPU_STORE(S, T, uint32_t, 4, cpu_stl_mmuidx_ra) \
+	CPU_STORE(S, T, uint64_t, 8, cpu_stq_mmuidx_ra) \
+	\
+	static bool bind_##S(void) \
+	{ \
+		return FIND(cpu_exec_##S) && FIND(tlb_set_page_with_attrs_##S) && FIND(tb_gen_code_##S) && \
+		       FIND(tlb_set_dirty_##S) && FIND(tlb_flush_page_##S) && FIND(tlb_flush_##S) && \
+		       FIND(cpu_loop_exit_##S) && FIND(cpu_restore_state_##S) && \
+		       FIND(helper_ret_stb_mmu_##S) && FIND(helper_le_stw_mmu_##S) && FIND(helper_be_stw_mmu_##S) && \
+		       FIND(helper_le_stl_mmu_##S) && FIND(helper_be_stl_mmu_##S) && FIND(helper_le_stq_mmu_##S) && \
+		       FIND(helper_be_stq_mmu_##S) && FIND(helper_ret_ldub_mmu_##S) && FIND(helper_le_lduw_mmu_##S) && \
+		       FIND(helper_be_lduw_mmu_##S) && FIND(helper_le_ldul_mmu_##S) && FIND(helper_be_ldul_mmu_##S) && \
+		       FIND(helper_le_ldq_mmu_##S) && FIND(helper_be_ldq_mmu_##S) && \
+		       FIND(cpu_ldub_mmuidx_ra_##S) && FIND(cpu_ldsb_mmuidx_ra_##S) && FIND(cpu_lduw_mmuidx_ra_##S) && \
+		       FIND(cpu_ldsw_mmuidx_ra_##S) && FIND(cpu_ldl_mmuidx_ra_##S) && FIND(cpu_ldq_mmuidx_ra_##S) && \
+		       FIND(cpu_stb_mmuidx_ra_##S) && FIND(cpu_stw_mmuidx_ra_##S) && FIND(cpu_stl_mmuidx_ra_##S) && \
+		       FIND(cpu_stq_mmuidx_ra_##S); \
+	}
+
+// QEMU's EXCP_INTERRUPT, which a run ends with when it was asked to.
+#define EXCP_INTERRUPT 0x10000
+
+// QEMU's bits of cflags that bound the instructions of a block.
+#define CF_COUNT_MASK 0x7fff
+
+// ue_shim_left is called when cpu_exec returns: at a block border, outside of
+// translated code, a run that was asked to end can be stopped exactly.
+static void ue_shim_left(struct ue *e)
+{
+	ue_now.ra = 0;
+	ue_now.translating = false;
+	if (!e->stopped && !e->hooked && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST)) {
+		e->stopped = true;
+		e->stop.kind = UE_INTERRUPT;
+		e->stop.pc = 0; // ue_run reads the register
+		uc_emu_stop(e->uc);
+	}
+}
+
+FAMILY(x86_64, uint64_t)
+FAMILY(arm, uint32_t)
+FAMILY(aarch64, uint64_t)
+FAMILY(ppc, uint32_t)
+FAMILY(ppc64, uint64_t)
+
+// ---- single repairs
+
+// Port instructions do not fault in user mode as they should, and the hook
+// for them does not know its instruction.
+#define PORT_IN(name) \
+	REAL(uint64_t, name##_x86_64, (void *, uint32_t)); \
+	uint64_t name##_x86_64(void *env, uint32_t port) \
+	{ \
+		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
+		ue_shim_restore(); \
+		return real_##name##_x86_64(env, port); \
+	}
+#define PORT_OUT(name) \
+	REAL(void, name##_x86_64, (void *, uint32_t, uint32_t)); \
+	void name##_x86_64(void *env, uint32_t port, uint32_t data) \
+	{ \
+		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
+		ue_shim_restore(); \
+		real_##name##_x86_64(env, port, data); \
+	}
+PORT_IN(helper_inb)
+PORT_IN(helper_inw)
+PORT_IN(helper_inl)
+PORT_OUT(helper_outb)
+PORT_OUT(helper_outw)
+PORT_OUT(helper_outl)
+
+// The time base of 2.0.1 crashes the process: it has no timer behind it.
+uint32_t helper_load_tbl_ppc(void *env) { return (uint32_t)timebase(); }
+uint32_t helper_load_tbu_ppc(void *env) { return (uint32_t)(timebase() >> 32); }
+uint64_t helper_load_tbl_ppc64(void *env) { return timebase(); }
+uint64_t helper_load_tbu_ppc64(void *env) { return timebase() >> 32; }
+
+// YIELD and WFE are reported as undefined instructions of ARM. Their helpers
+// stand at the end of a block with the PC already after them, so leaving the
+// block is all there is to do.
+#define WAIT(S, name) \
+	REAL(void, name##_##S, (void *)); \
+	void name##_##S(void *env) \
+	{ \
+		if (ue_now.e == NULL || !ue_now.e->shim || ue_now.cpu == NULL) { \
+			real_##name##_##S(env); \
+			return; \
+		} \
+		real_cpu_loop_exit_##S(ue_now.cpu); \
+	}
+WAIT(arm, helper_yield)
+WAIT(arm, helper_wfe)
+
+// Clearing a cache line calls no hook for memory.
+#define CLEAR(S, T, name, line, args, call) \
+	REAL(void, name##_##S, args); \
+	void name##_##S args \
+	{ \
+		bool t = tracing(); \
+		real_##name##_##S call; \
+		if (t && !ue_now.e->stopped) \
+			for (int i = 0; i < line; i += 8) \
+				ue_note_access(ue_now.e, UE_REC_WRITE, ((T)addr & ~(T)(line - 1)) + i, 8, 0); \
+	}
+CLEAR(ppc, uint32_t, helper_dcbz, 32, (void *env, uint32_t addr, uint32_t op), (env, addr, op))
+CLEAR(ppc64, uint64_t, helper_dcbz, 128, (void *env, uint64_t addr, uint32_t op), (env, addr, op))
+CLEAR(aarch64, uint64_t, helper_dc_zva, 64, (void *env, uint64_t addr), (env, addr))
+
+// cpu_exit is the same for all guests.
+REAL(void, cpu_exit, (void *));
+
+static bool bind_more(void)
+{
+	real_cpu_exit = dlsym(RTLD_DEFAULT, "cpu_exit");
+	return real_cpu_exit != NULL && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
+	       FIND(helper_outb_x86_64) && FIND(helper_outw_x86_64) && FIND(helper_outl_x86_64) &&
+	       FIND(helper_yield_arm) && FIND(helper_wfe_arm) &&
+	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64);
+}
+
+// ---- by architecture
+
+static bool restore_of(struct ue *e, uintptr_t ra)
+{
+	switch (e->arch) {
+	case UC_ARCH_X86:
+		return real_cpu_restore_state_x86_64(ue_now.cpu, ra, true);
+	case UC_ARCH_ARM:
+		return real_cpu_restore_state_arm(ue_now.cpu, ra, true);
+	case UC_ARCH_ARM64:
+		return real_cpu_restore_state_aarch64(ue_now.cpu, ra, true);
+	case UC_ARCH_PPC:
+		if (e->mode & UC_MODE_PPC64)
+			return real_cpu_restore_state_ppc64(ue_now.cpu, ra, true);
+		return real_cpu_restore_state_ppc(ue_now.cpu, ra, true);
+	}
+	return false;
+}
+
+void ue_shim_restore(void)
+{
+	if (ue_now.ra != 0 && ue_now.cpu != NULL && ue_now.e != NULL && ue_now.e->shim)
+		restore_of(ue_now.e, ue_now.ra);
+	ue_now.ra = 0;
+}
+
+// ue_shim_exit makes the CPU leave translated code at the next block. Unlike
+// uc_emu_stop it leaves the request to stop alone, which the library's memory
+// functions look at in the middle of a block.
+void ue_shim_exit(void *cpu) { real_cpu_exit(cpu); }
+
+// The functions must be bound before any engine runs, since the library calls
+// ours whether or not an engine wants the shim.
+static bool bound;
+
+__attribute__((constructor)) static void bind_all(void)
+{
+	bound = bind_x86_64() && bind_arm() && bind_aarch64() && bind_ppc() && bind_ppc64() && bind_more();
+}
+
+bool ue_shim_bound(void) { return bound; }

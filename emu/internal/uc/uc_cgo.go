@@ -1,0 +1,330 @@
+//go:build cgo
+
+package uc
+
+/*
+#cgo pkg-config: unicorn
+#cgo CFLAGS: -O2 -Wall
+#cgo LDFLAGS: -ldl
+#include <stdlib.h>
+#include "engine.h"
+
+// The library's calls with structures, flattened.
+
+static uc_err cp_arm(uc_engine *uc, const uint32_t *f, uint64_t *v, int write)
+{
+	uc_arm_cp_reg r = {.cp = f[0], .is64 = f[1], .sec = f[2], .crn = f[3], .crm = f[4], .opc1 = f[6], .opc2 = f[7], .val = *v};
+	uc_err e = write ? uc_reg_write(uc, UC_ARM_REG_CP_REG, &r) : uc_reg_read(uc, UC_ARM_REG_CP_REG, &r);
+	*v = r.val;
+	return e;
+}
+
+static uc_err cp_arm64(uc_engine *uc, const uint32_t *f, uint64_t *v, int write)
+{
+	uc_arm64_cp_reg r = {.crn = f[3], .crm = f[4], .op0 = f[5], .op1 = f[6], .op2 = f[7], .val = *v};
+	uc_err e = write ? uc_reg_write(uc, UC_ARM64_REG_CP_REG, &r) : uc_reg_read(uc, UC_ARM64_REG_CP_REG, &r);
+	*v = r.val;
+	return e;
+}
+
+static uc_err cp(struct ue *e, const uint32_t *f, uint64_t *v, int write)
+{
+	if (e->arch == UC_ARCH_ARM64)
+		return cp_arm64(e->uc, f, v, write);
+	return cp_arm(e->uc, f, v, write);
+}
+
+static uc_err mmr(uc_engine *uc, int id, uint64_t base, uint32_t limit)
+{
+	uc_x86_mmr m = {.base = base, .limit = limit};
+	return uc_reg_write(uc, id, &m);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// Engine is one CPU with its memory.
+type Engine struct {
+	c   *C.struct_ue
+	why string // why there is no shim, "" if there is
+}
+
+// check makes an error of a result of the library.
+func check(what string, r C.uc_err) error {
+	if r == C.UC_ERR_OK {
+		return nil
+	}
+	return fmt.Errorf("uc: %s: %s", what, C.GoString(C.uc_strerror(r)))
+}
+
+// Open makes an engine. The first one of each kind of guest tests the shim.
+func Open(c Config) (*Engine, error) {
+	why := "asked for"
+	if !c.Stock {
+		why = shimTrouble(c)
+	}
+	e, err := open(c, why == "")
+	if err != nil {
+		return nil, err
+	}
+	e.why = why
+	return e, nil
+}
+
+func open(c Config, shim bool) (*Engine, error) {
+	e := &Engine{}
+	if r := C.ue_open(&e.c, C.int(c.Arch), C.int(c.Mode), C.int(c.Model), C.bool(shim)); r != C.UC_ERR_OK {
+		return nil, check("open", r)
+	}
+	return e, nil
+}
+
+// Close frees the engine.
+func (e *Engine) Close() error {
+	err := check("close", C.ue_close(e.c))
+	e.c = nil
+	return err
+}
+
+// Stock tells whether the engine runs without the shim, and why.
+func (e *Engine) Stock() (bool, string) { return e.why != "", e.why }
+
+// Map makes len(host) bytes of the host's memory, which must stay where they
+// are until Unmap or Close and must not be of Go's heap, the guest's at addr.
+func (e *Engine) Map(addr uint64, host []byte, prot int) error {
+	return check("map", C.uc_mem_map_ptr(e.c.uc, C.uint64_t(addr), C.size_t(len(host)), C.uint32_t(prot), unsafe.Pointer(unsafe.SliceData(host))))
+}
+
+// Unmap takes memory from the guest. DropCode must come before it where code
+// may have run.
+func (e *Engine) Unmap(addr, size uint64) error {
+	return check("unmap", C.uc_mem_unmap(e.c.uc, C.uint64_t(addr), C.size_t(size)))
+}
+
+// Protect changes the protection of memory.
+func (e *Engine) Protect(addr, size uint64, prot int) error {
+	return check("protect", C.uc_mem_protect(e.c.uc, C.uint64_t(addr), C.size_t(size), C.uint32_t(prot)))
+}
+
+// DropCode forgets what was translated from [addr,addr+size). It must be
+// called after each write of the host to memory that may hold code, and when
+// memory becomes executable. Where nothing was translated it is cheap.
+func (e *Engine) DropCode(addr, size uint64) {
+	if size != 0 {
+		C.ue_drop(e.c, C.uint64_t(addr), C.uint64_t(size))
+	}
+}
+
+// HasCode tells whether something may have been translated from
+// [addr,addr+size), by pages; without the shim always.
+func (e *Engine) HasCode(addr, size uint64) bool {
+	return size != 0 && bool(C.ue_has_code(e.c, C.uint64_t(addr), C.uint64_t(size)))
+}
+
+// Reg reads a register of up to 64 bits, 0 if the library does not have it.
+func (e *Engine) Reg(id int) uint64 {
+	var v C.uint64_t
+	C.uc_reg_read(e.c.uc, C.int(id), unsafe.Pointer(&v))
+	return uint64(v)
+}
+
+// SetReg writes a register of up to 64 bits.
+func (e *Engine) SetReg(id int, v uint64) error {
+	w := C.uint64_t(v)
+	return check("register write", C.uc_reg_write(e.c.uc, C.int(id), unsafe.Pointer(&w)))
+}
+
+// Regs reads up to 64 registers at once.
+func (e *Engine) Regs(ids []int32, dst []uint64) {
+	C.ue_get(e.c, (*C.int)(unsafe.SliceData(ids)), (*C.uint64_t)(unsafe.SliceData(dst)), C.int(len(ids)))
+}
+
+// SetRegs writes up to 64 registers at once.
+func (e *Engine) SetRegs(ids []int32, src []uint64) {
+	C.ue_set(e.c, (*C.int)(unsafe.SliceData(ids)), (*C.uint64_t)(unsafe.SliceData(src)), C.int(len(ids)))
+}
+
+// RegBytes reads a wide register, little-endian; p must have its size.
+func (e *Engine) RegBytes(id int, p []byte) error {
+	return check("register read", C.uc_reg_read(e.c.uc, C.int(id), unsafe.Pointer(unsafe.SliceData(p))))
+}
+
+// SetRegBytes writes a wide register, little-endian; p must have its size.
+func (e *Engine) SetRegBytes(id int, p []byte) error {
+	return check("register write", C.uc_reg_write(e.c.uc, C.int(id), unsafe.Pointer(unsafe.SliceData(p))))
+}
+
+func (r CP) fields() (f [8]C.uint32_t) {
+	for i, v := range []uint32{r.CP, r.Is64, r.Sec, r.CRn, r.CRm, r.Op0, r.Op1, r.Op2} {
+		f[i] = C.uint32_t(v)
+	}
+	return f
+}
+
+// CPReg reads a coprocessor or system register.
+func (e *Engine) CPReg(r CP) (uint64, error) {
+	var v C.uint64_t
+	f := r.fields()
+	err := check("system register read", C.cp(e.c, &f[0], &v, 0))
+	return uint64(v), err
+}
+
+// SetCPReg writes a coprocessor or system register.
+func (e *Engine) SetCPReg(r CP, v uint64) error {
+	w := C.uint64_t(v)
+	f := r.fields()
+	return check("system register write", C.cp(e.c, &f[0], &w, 1))
+}
+
+// SetMMR writes an x86 segment table register.
+func (e *Engine) SetMMR(id int, base uint64, limit uint32) error {
+	return check("segment register write", C.mmr(e.c.uc, C.int(id), C.uint64_t(base), C.uint32_t(limit)))
+}
+
+// SetCPUID sets what the x86 CPUID instruction answers to leaf and sub from
+// now on: EAX, EBX, ECX, EDX. A sub of all ones stands for every one.
+func (e *Engine) SetCPUID(leaf, sub uint32, a [4]uint32) error {
+	c := C.struct_ue_cpuid{leaf: C.uint32_t(leaf), sub: C.uint32_t(sub)}
+	for i, v := range a {
+		c.r[i] = C.uint32_t(v)
+	}
+	if C.ue_add_cpuid(e.c, &c) != 0 {
+		return fmt.Errorf("uc: no memory")
+	}
+	return nil
+}
+
+// Context is the saved state of a CPU, in the library's own form.
+type Context struct{ p *C.uc_context }
+
+// Save copies the CPU's state.
+func (e *Engine) Save() (*Context, error) {
+	c := &Context{}
+	if r := C.uc_context_alloc(e.c.uc, &c.p); r != C.UC_ERR_OK {
+		return nil, check("context", r)
+	}
+	runtime.AddCleanup(c, func(p *C.uc_context) { C.uc_context_free(p) }, c.p)
+	return c, check("context save", C.uc_context_save(e.c.uc, c.p))
+}
+
+// Restore puts a state back that an engine of the same kind saved.
+func (e *Engine) Restore(c *Context) error {
+	err := check("context restore", C.uc_context_restore(e.c.uc, c.p))
+	runtime.KeepAlive(c)
+	return err
+}
+
+// contextBytes is the size of a context's image.
+func (e *Engine) contextBytes() int { return int(C.uc_context_size(e.c.uc)) }
+
+// State copies the saved state's image: a form of the library's own in which
+// registers that it has no number for can be found by behaviour.
+func (e *Engine) State() ([]byte, error) {
+	c, err := e.Save()
+	if err != nil {
+		return nil, err
+	}
+	b := C.GoBytes(unsafe.Pointer(c.p), C.int(e.contextBytes()))
+	runtime.KeepAlive(c)
+	return b, nil
+}
+
+// SetState puts an image back that State gave, perhaps changed.
+func (e *Engine) SetState(b []byte) error {
+	c, err := e.Save()
+	if err != nil {
+		return err
+	}
+	if len(b) != e.contextBytes() {
+		return fmt.Errorf("uc: state of %d bytes, want %d", len(b), e.contextBytes())
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(c.p)), len(b)), b)
+	return e.Restore(c)
+}
+
+// Run runs from pc, with bit 0 set for Thumb, until something happens.
+func (e *Engine) Run(pc uint64, l Limit) (Stop, error) {
+	r := C.ue_run(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken))
+	if r != C.UC_ERR_OK {
+		return Stop{}, check("run", r)
+	}
+	s := &e.c.stop
+	return Stop{
+		Kind: Kind(s.kind), Intno: int(s.intno), PC: uint64(s.pc), Addr: uint64(s.addr),
+		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns),
+	}, nil
+}
+
+// Interrupt makes a run end soon, or the next one at once, with KindInterrupt
+// and exact registers. It may be called by any goroutine, but not after Close.
+func (e *Engine) Interrupt() { C.ue_interrupt(e.c) }
+
+// SetTrace says what runs put into the trace ring from now on; regs are the
+// registers for TraceRegs. Translations are dropped when it changes.
+func (e *Engine) SetTrace(t Trace, regs []int32) error {
+	return check("trace", C.ue_set_trace(e.c, C.int(t), (*C.int)(unsafe.SliceData(regs)), C.int(len(regs))))
+}
+
+// Drain empties the trace ring. The records are valid until the next run.
+func (e *Engine) Drain() []Rec {
+	n := e.c.nrec
+	e.c.nrec = 0
+	return unsafe.Slice((*Rec)(unsafe.Pointer(e.c.ring)), n)
+}
+
+// Version is the version of the library in use.
+func Version() (major, minor uint) {
+	var a, b C.uint
+	C.uc_version(&a, &b)
+	return uint(a), uint(b)
+}
+
+// VersionString is the version of the library in use, with the patch level if
+// the library tells it.
+func VersionString() string {
+	v := uint(C.uc_version(nil, nil))
+	return fmt.Sprintf("%d.%d.%d", v>>24&0xff, v>>16&0xff, v>>8&0xff)
+}
+
+// shims caches the outcome of the self-test by kind of guest.
+var shims struct {
+	sync.Mutex
+	m map[[2]int]string
+}
+
+// shimTrouble says why the shim cannot be used for a guest, "" if it can.
+func shimTrouble(c Config) string {
+	shims.Lock()
+	defer shims.Unlock()
+	k := [2]int{c.Arch, c.Mode}
+	if why, ok := shims.m[k]; ok {
+		return why
+	}
+	why := ""
+	if major, minor := Version(); major != 2 || minor > 1 {
+		why = "the shim does not know libunicorn " + VersionString()
+	} else if !bool(C.ue_shim_bound()) {
+		why = "libunicorn lacks functions that the shim replaces"
+	} else if err := selfTest(c); err != nil {
+		why = "self-test of the shim: " + err.Error()
+	}
+	if shims.m == nil {
+		shims.m = map[[2]int]string{}
+	}
+	shims.m[k] = why
+	return why
+}
+
+// counts are the calls that the shim's functions have had in this thread since
+// the last time.
+func counts() (stores, fills, translations uint64) {
+	var s, f, t C.uint64_t
+	C.ue_shim_counts(&s, &f, &t)
+	return uint64(s), uint64(f), uint64(t)
+}

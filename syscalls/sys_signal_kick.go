@@ -1,0 +1,82 @@
+package syscalls
+
+import (
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// kickSignal interrupts system calls of the host. It is one that neither the
+// C library nor the Go runtime uses.
+const kickSignal = unix.Signal(61)
+
+// hostSigaction is the host kernel's struct sigaction.
+type hostSigaction struct {
+	handler, flags, restorer uintptr
+	mask                     uint64
+}
+
+// kicker prepares kickSignal, once: the Go runtime's own handler takes it,
+// but without SA_RESTART, so that calls fail with EINTR.
+var kicker = sync.OnceValue(func() error {
+	// The channel is never read: what counts is that the handler is there.
+	signal.Notify(make(chan os.Signal, 1), kickSignal)
+	var sa hostSigaction
+	if err := hostAction(nil, &sa); err != nil {
+		return err
+	}
+	sa.flags &^= saRestart
+	return hostAction(&sa, nil)
+})
+
+func hostAction(act, old *hostSigaction) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(kickSignal),
+		uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
+// kick interrupts the blocking call of the host that the task is in. A signal
+// that comes just before the call blocks is lost, so it is sent again until
+// the task is out.
+func (p *Process) kick() {
+	if kicker() != nil {
+		return
+	}
+	for wait := time.Millisecond; p.blocking.Load(); wait = min(2*wait, 50*time.Millisecond) {
+		p.sigMu.Lock()
+		over := p.closed || !p.alarm.Load()
+		p.sigMu.Unlock()
+		if over {
+			return
+		}
+		_ = eachThread(func(tid int) error { return unix.Tgkill(os.Getpid(), tid, kickSignal) })
+		time.Sleep(wait)
+	}
+}
+
+// eachThread calls f for the threads of the host process; it returns the
+// first error, except that of a thread that has just ended.
+func eachThread(f func(tid int) error) error {
+	ents, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, e := range ents {
+		tid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if err := f(tid); err != nil && err != unix.ESRCH {
+			return err
+		}
+	}
+	return nil
+}

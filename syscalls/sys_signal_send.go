@@ -1,0 +1,235 @@
+package syscalls
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+)
+
+// sent is the record of a signal that the caller sends.
+func (c *Ctx) sent(no, code int) sigInfo {
+	return sigInfo{Signal: emu.Signal{No: unix.Signal(no), Code: code}, PID: c.P.P.PID, UID: unix.Getuid()}
+}
+
+// toSelf sends a signal to the calling process or, not shared, task. Signal 0
+// only asks whether it is there.
+func (c *Ctx) toSelf(si sigInfo, shared bool) error {
+	if si.No == 0 {
+		return nil
+	}
+	err := c.P.post(c.task(), si, shared)
+	if err != nil && si.Code != siQueue && si.raw == nil {
+		// kill(2) does not fail for a full queue: the signal counts as sent.
+		return nil
+	}
+	return err
+}
+
+func validSignal(no int) bool { return no >= 0 && no <= nsig }
+
+func sysKill(c *Ctx) (uint64, error) {
+	pid, no := c.Int(), c.Int()
+	if !validSignal(no) {
+		return 0, unix.EINVAL
+	}
+	pgrp := unix.Getpgrp()
+	switch {
+	case pid == c.P.P.PID:
+		return 0, c.toSelf(c.sent(no, siUser), true)
+	case pid == 0 || pid == -pgrp:
+		return 0, c.killGroup(pgrp, no)
+	}
+	return 0, unix.Kill(pid, unix.Signal(no))
+}
+
+// killGroup sends a signal to the process group the guest is in. The host
+// process is in it too: it must not act on it, but the guest.
+func (c *Ctx) killGroup(pgrp, no int) error {
+	s := unix.Signal(no)
+	if no == 0 || unblockable.has(s) {
+		return unix.Kill(-pgrp, s)
+	}
+	if !signal.Ignored(s) {
+		mine := make(chan os.Signal, 1)
+		signal.Notify(mine, s)
+		defer signal.Stop(mine)
+	}
+	if err := unix.Kill(-pgrp, s); err != nil {
+		return err
+	}
+	return c.toSelf(c.sent(no, siUser), true)
+}
+
+// isTask tells whether tid is a task of the calling process.
+func (c *Ctx) isTask(tid int) bool {
+	for _, t := range c.P.P.Tasks() {
+		if t.TID == tid {
+			return true
+		}
+	}
+	return false
+}
+
+// hidden tells whether a thread of the host is one of utemu's own that the
+// guest does not have.
+func (c *Ctx) hidden(tid int) bool {
+	if tid == os.Getpid() {
+		return false
+	}
+	_, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid))
+	return err == nil
+}
+
+func sysTkill(c *Ctx) (uint64, error) { return c.tgkill(0, c.Int(), c.Int()) }
+
+func sysTgkill(c *Ctx) (uint64, error) {
+	tgid := c.Int()
+	if tgid <= 0 {
+		return 0, unix.EINVAL
+	}
+	return c.tgkill(tgid, c.Int(), c.Int())
+}
+
+// tgkill sends a signal to one task; tgid is 0 for tkill.
+func (c *Ctx) tgkill(tgid, tid, no int) (uint64, error) {
+	switch {
+	case tid <= 0 || !validSignal(no):
+		return 0, unix.EINVAL
+	case c.isTask(tid):
+		if tgid != 0 && tgid != c.P.P.PID {
+			return 0, unix.ESRCH
+		}
+		return 0, c.toSelf(c.sent(no, siTkill), false)
+	case c.hidden(tid):
+		return 0, unix.ESRCH
+	case tgid != 0:
+		return 0, unix.Tgkill(tgid, tid, unix.Signal(no))
+	}
+	_, _, e := unix.Syscall(unix.SYS_TKILL, uintptr(tid), uintptr(no), 0)
+	return 0, asError(e)
+}
+
+// asError makes an error of the errno of a raw system call, nil of 0.
+func asError(e unix.Errno) error {
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
+func sysRtSigqueueinfo(c *Ctx) (uint64, error) {
+	return c.queueInfo(0, c.Int(), c.Int(), c.Addr())
+}
+
+func sysRtTgsigqueueinfo(c *Ctx) (uint64, error) {
+	tgid, tid := c.Int(), c.Int()
+	if tgid <= 0 || tid <= 0 {
+		return 0, unix.EINVAL
+	}
+	return c.queueInfo(tgid, tid, c.Int(), c.Addr())
+}
+
+// queueInfo sends a signal with the caller's own siginfo, to a task if tgid
+// is not 0.
+func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
+	s, err := c.LoadStruct("siginfo", addr)
+	if err != nil {
+		return 0, err
+	}
+	s.Set("si_signo", uint64(no))
+	code := int(s.Int("si_code"))
+	self := id == c.P.P.PID || tgid == c.P.P.PID && c.isTask(id)
+	switch {
+	case (code >= 0 || code == siTkill) && !self:
+		return 0, unix.EPERM
+	case !validSignal(no):
+		return 0, unix.EINVAL
+	case self:
+		si := c.sent(no, code)
+		si.raw = s.b
+		return 0, c.toSelf(si, tgid == 0)
+	case tgid != 0 && c.hidden(id):
+		return 0, unix.ESRCH
+	}
+	b := hostSiginfo(s)
+	p := uintptr(unsafe.Pointer(&b))
+	if tgid != 0 {
+		_, _, e := unix.Syscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(tgid), uintptr(id), uintptr(no), p, 0, 0)
+		return 0, asError(e)
+	}
+	_, _, e := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(id), uintptr(no), p)
+	return 0, asError(e)
+}
+
+// hostSiginfo is a guest's siginfo of a signal that was sent, for a process
+// of the host: the 64-bit layout of asm-generic/siginfo.h.
+func hostSiginfo(s *Struct) (b [128]byte) {
+	ne := binary.NativeEndian
+	for off, field := range map[int]string{0: "si_signo", 4: "si_errno", 8: "si_code", 16: "si_pid", 20: "si_uid"} {
+		ne.PutUint32(b[off:], uint32(s.Uint(field)))
+	}
+	// sigval_t is a union: programs use its int or its pointer, and each is
+	// where the other side of a 32-bit pair of words looks for it.
+	v := s.Uint("si_value")
+	if len(s.Field("si_value")) == 8 && s.a.Order.Uint16([]byte{0, 1}) == 1 && uint32(v) == 0 {
+		v >>= 32
+	}
+	ne.PutUint64(b[24:], v)
+	return b
+}
+
+func sysPidfdSendSignal(c *Ctx) (uint64, error) {
+	f, err := c.FD()
+	if err != nil {
+		return 0, err
+	}
+	no, addr, flags := c.Int(), c.Addr(), c.Uint()
+	if flags != 0 || !validSignal(no) {
+		return 0, unix.EINVAL
+	}
+	pid, err := pidfdPID(f.Host)
+	if err != nil {
+		return 0, err
+	}
+	if addr != 0 {
+		s, err := c.LoadStruct("siginfo", addr)
+		if err != nil {
+			return 0, err
+		}
+		if int(s.Int("si_signo")) != no {
+			return 0, unix.EINVAL
+		}
+		return c.queueInfo(0, pid, no, addr)
+	}
+	if pid == c.P.P.PID {
+		return 0, c.toSelf(c.sent(no, siUser), true)
+	}
+	return 0, unix.PidfdSendSignal(f.Host, unix.Signal(no), nil, 0)
+}
+
+// pidfdPID is the process a pidfd stands for: EBADF if it is no pidfd, ESRCH
+// if the process has been waited for.
+func pidfdPID(fd int) (int, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+	if err != nil {
+		return 0, unix.EBADF
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "Pid:"); ok {
+			pid, err := strconv.Atoi(strings.TrimSpace(v))
+			if err != nil || pid <= 0 {
+				return 0, unix.ESRCH
+			}
+			return pid, nil
+		}
+	}
+	return 0, unix.EBADF
+}

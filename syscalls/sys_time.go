@@ -1,0 +1,315 @@
+package syscalls
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var timeRows = []Row{
+	{Name: "clock_gettime", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(unix.ClockGettime, false) }, Level: Full},
+	{Name: "clock_gettime64", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(unix.ClockGettime, true) }, Level: Full},
+	{Name: "clock_getres", Fn: func(c *Ctx) (uint64, error) { return c.clockRes(false) }, Level: Full},
+	{Name: "clock_getres_time64", Fn: func(c *Ctx) (uint64, error) { return c.clockRes(true) }, Level: Full},
+	{Name: "clock_settime", Fn: func(c *Ctx) (uint64, error) { return c.clockSet(false) }, Level: Partial, Note: noClockSet},
+	{Name: "clock_settime64", Fn: func(c *Ctx) (uint64, error) { return c.clockSet(true) }, Level: Partial, Note: noClockSet},
+	{Name: "nanosleep", Fn: sysNanosleep, Level: Full},
+	{Name: "clock_nanosleep", Fn: func(c *Ctx) (uint64, error) { return c.clockNanosleep(false) }, Level: Full},
+	{Name: "clock_nanosleep_time64", Fn: func(c *Ctx) (uint64, error) { return c.clockNanosleep(true) }, Level: Full},
+	{Name: "gettimeofday", Fn: sysGettimeofday, Level: Full},
+	{Name: "settimeofday", Fn: sysSettimeofday, Level: Partial, Note: noClockSet},
+	{Name: "time", Fn: sysTime, Level: Full},
+	{Name: "stime", Fn: sysStime, Level: Partial, Note: noClockSet},
+	{Name: "times", Fn: sysTimes, Level: Full},
+	{Name: "adjtimex", Fn: func(c *Ctx) (uint64, error) { return c.adjtime("timex", c.Addr()) }, Level: Partial, Note: noClockSet},
+	{Name: "clock_adjtime", Fn: func(c *Ctx) (uint64, error) { return c.clockAdjtime("timex") }, Level: Partial, Note: noClockSet},
+	{Name: "clock_adjtime64", Fn: func(c *Ctx) (uint64, error) { return c.clockAdjtime("__kernel_timex") }, Level: Partial, Note: noClockSet},
+	{Name: "alarm", Fn: sysAlarm, Level: Full},
+	{Name: "setitimer", Fn: sysSetitimer, Level: Full},
+	{Name: "getitimer", Fn: sysGetitimer, Level: Full},
+	{Name: "timer_create", Fn: sysTimerCreate, Level: Full},
+	{Name: "timer_delete", Fn: sysTimerDelete, Level: Full},
+	{Name: "timer_settime", Fn: func(c *Ctx) (uint64, error) { return c.timerSettime("itimerspec") }, Level: Full},
+	{Name: "timer_settime64", Fn: func(c *Ctx) (uint64, error) { return c.timerSettime("__kernel_itimerspec") }, Level: Full},
+	{Name: "timer_gettime", Fn: func(c *Ctx) (uint64, error) { return c.timerGettime("itimerspec") }, Level: Full},
+	{Name: "timer_gettime64", Fn: func(c *Ctx) (uint64, error) { return c.timerGettime("__kernel_itimerspec") }, Level: Full},
+	{Name: "timer_getoverrun", Fn: sysTimerGetoverrun, Level: Full},
+}
+
+const noClockSet = "setting the machine's clock is refused"
+
+// validTime is timespec64_valid.
+func validTime(ts unix.Timespec) bool { return ts.Sec >= 0 && ts.Nsec >= 0 && ts.Nsec < 1e9 }
+
+// duration is a valid time as a Duration, the greatest if it does not fit.
+func duration(ts unix.Timespec) time.Duration {
+	if ts.Sec >= math.MaxInt64/1e9 {
+		return math.MaxInt64
+	}
+	return time.Duration(ts.Sec)*time.Second + time.Duration(ts.Nsec)
+}
+
+func timespec(d time.Duration) unix.Timespec { return unix.NsecToTimespec(int64(d)) }
+
+// Parts of a clock id that stands for a process, a task or a descriptor
+// (linux/posix-timers_types.h).
+const (
+	clockPerThread = 4
+	clockKind      = 3
+	clockFD        = 3
+)
+
+// hostClock is the host's clock for one of the guest.
+func (c *Ctx) hostClock(id int) (int, error) {
+	switch {
+	case id == unix.CLOCK_THREAD_CPUTIME_ID:
+		// The task runs on more than one thread of the host.
+		return unix.CLOCK_PROCESS_CPUTIME_ID, nil
+	case id >= 0:
+		return id, nil
+	case id&7 == clockFD:
+		f, err := c.P.Files.Get(^(id >> 3))
+		if err != nil {
+			return 0, unix.EINVAL
+		}
+		return ^f.Host<<3 | clockFD, nil
+	}
+	pid := ^(id >> 3)
+	if id&clockPerThread != 0 && (pid == 0 || c.isTask(pid)) {
+		return ^0<<3 | id&clockKind, nil
+	}
+	return id, nil
+}
+
+// clockNow reads a clock of the guest.
+func (c *Ctx) clockNow(id int) (time.Duration, error) {
+	id, err := c.hostClock(id)
+	if err != nil {
+		return 0, err
+	}
+	return hostNow(id)
+}
+
+func hostNow(id int) (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(id), &ts); err != nil {
+		return 0, err
+	}
+	return duration(ts), nil
+}
+
+// clockGet reads a clock, or with ClockGetres its resolution.
+func (c *Ctx) clockGet(get func(int32, *unix.Timespec) error, wide bool) (uint64, error) {
+	id, err := c.hostClock(c.Int())
+	if err != nil {
+		return 0, err
+	}
+	var ts unix.Timespec
+	if err := get(int32(id), &ts); err != nil {
+		return 0, err
+	}
+	return 0, c.putTimespec(c.Addr(), wide, ts)
+}
+
+// clockRes serves clock_getres, which may be asked only whether the clock is
+// there.
+func (c *Ctx) clockRes(wide bool) (uint64, error) {
+	if c.A.Addr(c.w[1]) == 0 {
+		_, err := c.clockNow(c.Int())
+		return 0, err
+	}
+	return c.clockGet(unix.ClockGetres, wide)
+}
+
+func (c *Ctx) clockSet(wide bool) (uint64, error) {
+	id, addr := c.Int(), c.Addr()
+	ts, err := c.getTimespec(addr, wide)
+	switch {
+	case id != unix.CLOCK_REALTIME:
+		return 0, unix.EINVAL
+	case err != nil:
+		return 0, err
+	case !validTime(ts):
+		return 0, unix.EINVAL
+	}
+	return 0, unix.EPERM
+}
+
+func sysNanosleep(c *Ctx) (uint64, error) {
+	reqp, remp := c.Addr(), c.Addr()
+	ts, err := c.getTimespec(reqp, false)
+	if err != nil {
+		return 0, err
+	}
+	if !validTime(ts) {
+		return 0, unix.EINVAL
+	}
+	return 0, c.sleepOn(unix.CLOCK_MONOTONIC, duration(ts), false, remp, false)
+}
+
+func (c *Ctx) clockNanosleep(wide bool) (uint64, error) {
+	id, flags, reqp, remp := c.Int(), c.Int(), c.Addr(), c.Addr()
+	switch id {
+	case unix.CLOCK_REALTIME, unix.CLOCK_MONOTONIC, unix.CLOCK_PROCESS_CPUTIME_ID, unix.CLOCK_BOOTTIME, unix.CLOCK_TAI:
+	default:
+		if _, err := c.clockNow(id); err != nil {
+			return 0, unix.EINVAL
+		}
+		if id >= 0 {
+			return 0, unix.EOPNOTSUPP
+		}
+	}
+	ts, err := c.getTimespec(reqp, wide)
+	if err != nil {
+		return 0, err
+	}
+	if !validTime(ts) {
+		return 0, unix.EINVAL
+	}
+	const absolute = 1 // TIMER_ABSTIME
+	return 0, c.sleepOn(id, duration(ts), flags&absolute != 0, remp, wide)
+}
+
+// sleepOn sleeps for d, or until clock id shows d. What remains of a relative
+// sleep that a signal ends goes to remp.
+func (c *Ctx) sleepOn(id int, d time.Duration, abs bool, remp uint64, wide bool) error {
+	now, err := c.clockNow(id)
+	if err != nil {
+		return err
+	}
+	end := d
+	if !abs {
+		end = now + d
+		if end < now {
+			end = math.MaxInt64
+		}
+	}
+	for now < end {
+		woken := c.sleep(end - now)
+		if now, err = c.clockNow(id); err != nil {
+			return err
+		}
+		if !woken {
+			continue
+		}
+		if !abs && remp != 0 {
+			if err := c.putTimespec(remp, wide, timespec(max(0, end-now))); err != nil {
+				return err
+			}
+		}
+		return unix.EINTR
+	}
+	return nil
+}
+
+func sysGettimeofday(c *Ctx) (uint64, error) {
+	tvp, tzp := c.Addr(), c.Addr()
+	var tv unix.Timeval
+	if err := unix.Gettimeofday(&tv); err != nil {
+		return 0, err
+	}
+	if tvp != 0 {
+		if err := c.putTimeval(tvp, tv); err != nil {
+			return 0, err
+		}
+	}
+	if tzp == 0 {
+		return 0, nil
+	}
+	return 0, c.NewStruct("timezone").Store(c, tzp)
+}
+
+func sysSettimeofday(c *Ctx) (uint64, error) {
+	tvp, tzp := c.Addr(), c.Addr()
+	if tvp != 0 {
+		tv, err := c.getTimeval(tvp)
+		if err != nil {
+			return 0, err
+		}
+		if tv.Sec < 0 || tv.Usec < 0 || tv.Usec >= 1e6 {
+			return 0, unix.EINVAL
+		}
+	}
+	if tzp != 0 {
+		if _, err := c.LoadStruct("timezone", tzp); err != nil {
+			return 0, err
+		}
+	}
+	return 0, unix.EPERM
+}
+
+func sysTime(c *Ctx) (uint64, error) {
+	addr, now := c.Addr(), uint64(time.Now().Unix())
+	if addr != 0 {
+		if err := c.WriteWord(addr, now); err != nil {
+			return 0, err
+		}
+	}
+	return now, nil
+}
+
+func sysStime(c *Ctx) (uint64, error) {
+	if _, err := c.ReadWord(c.Addr()); err != nil {
+		return 0, err
+	}
+	return 0, unix.EPERM
+}
+
+func sysTimes(c *Ctx) (uint64, error) {
+	addr := c.Addr()
+	var t unix.Tms
+	ticks, err := unix.Times(&t)
+	if err != nil {
+		return 0, err
+	}
+	if addr != 0 {
+		s := c.NewStruct("tms")
+		s.Set("tms_utime", uint64(t.Utime))
+		s.Set("tms_stime", uint64(t.Stime))
+		s.Set("tms_cutime", uint64(t.Cutime))
+		s.Set("tms_cstime", uint64(t.Cstime))
+		if err := s.Store(c, addr); err != nil {
+			return 0, err
+		}
+	}
+	return uint64(ticks), nil
+}
+
+func (c *Ctx) clockAdjtime(layout string) (uint64, error) {
+	id, addr := c.Int(), c.Addr()
+	if id != unix.CLOCK_REALTIME {
+		if _, err := c.clockNow(id); err != nil {
+			return 0, unix.EINVAL
+		}
+		return 0, unix.EOPNOTSUPP
+	}
+	return c.adjtime(layout, addr)
+}
+
+// adjtime serves the reading half of adjtimex(2).
+func (c *Ctx) adjtime(layout string, addr uint64) (uint64, error) {
+	s, err := c.LoadStruct(layout, addr)
+	if err != nil {
+		return 0, err
+	}
+	const readOnly = 0xa001 // ADJ_OFFSET_SS_READ
+	tx := unix.Timex{Modes: uint32(s.Uint("modes"))}
+	if tx.Modes != 0 && tx.Modes != readOnly {
+		return 0, unix.EPERM
+	}
+	state, err := unix.Adjtimex(&tx)
+	if err != nil {
+		return 0, err
+	}
+	for field, v := range map[string]int64{
+		"offset": tx.Offset, "freq": tx.Freq, "maxerror": tx.Maxerror, "esterror": tx.Esterror,
+		"status": int64(tx.Status), "constant": tx.Constant, "precision": tx.Precision, "tolerance": tx.Tolerance,
+		"time.tv_sec": tx.Time.Sec, "time.tv_usec": tx.Time.Usec, "tick": tx.Tick, "ppsfreq": tx.Ppsfreq,
+		"jitter": tx.Jitter, "shift": int64(tx.Shift), "stabil": tx.Stabil, "jitcnt": tx.Jitcnt,
+		"calcnt": tx.Calcnt, "errcnt": tx.Errcnt, "stbcnt": tx.Stbcnt, "tai": int64(tx.Tai),
+	} {
+		s.Set(field, uint64(v))
+	}
+	return uint64(state), s.Store(c, addr)
+}
