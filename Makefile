@@ -70,7 +70,7 @@ bins-check: setup-test
 	$(MAKE) -C testdata/bins check
 
 bench: setup-test build
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/bench
+	$(GO) run ./internal/bench bin/utemu
 
 clean:
 	rm -rf bin .build

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -30,38 +29,18 @@ type image struct {
 	stack *elf.StackImage
 }
 
-// maxScripts is how many interpreters of scripts may follow each other, as in
-// the kernel (fs/exec.c).
-const maxScripts = 5
-
 // open finds the ELF program behind path, through "#!" lines.
 func (m *Machine) open(path string, argv []string) (*image, error) {
-	im := &image{execfn: path, argv: argv}
-	for range maxScripts + 1 {
-		f, name, err := m.openExec(path)
-		if err != nil {
-			return nil, err
-		}
-		var head [256]byte
-		n, err := f.ReadAt(head[:], 0)
-		if err != nil && !errors.Is(err, io.EOF) {
-			f.Close()
-			return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err))
-		}
-		sb, ok, err := elf.Script(head[:n])
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if !ok {
-			im.file, im.path = f, name
-			return im, im.read(m)
-		}
-		f.Close()
-		im.argv = sb.Argv(path, im.argv)
-		path = sb.Interp
+	f, name, err := m.openExec(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%s: interpreters of scripts go too deep: %w", path, unix.ELOOP)
+	t, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, m.openExec)
+	if err != nil {
+		return nil, err
+	}
+	im := &image{file: t.File, path: t.Name, execfn: path, argv: t.Argv}
+	return im, im.read(m)
 }
 
 // openExec opens a file for execution.

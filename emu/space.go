@@ -171,16 +171,7 @@ func (s *Space) Map(v VMA) error {
 // duplicate until the last mapping is gone. path is what /proc/PID/maps shows;
 // max are the protections the mapping may ever have.
 func NewBacking(f *os.File, path string, max arch.Prot) (*Backing, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return &Backing{File: os.NewFile(uintptr(fd), path), Path: path, Dev: st.Dev, Ino: st.Ino, Max: max}, nil
+	return DupBacking(int(f.Fd()), path, max)
 }
 
 // MapKernel makes a mapping that the kernel provides, which may lie outside of

@@ -72,7 +72,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch)}
 	q.Files = inherit()
 	q.Sig.inherit()
-	q.prctl.reset("")
+	q.prctl.exec()
 	for i := range q.Limits {
 		if err := unix.Prlimit(0, i, nil, &q.Limits[i]); err != nil {
 			q.Limits[i] = unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
@@ -112,7 +112,7 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.Sig.exec()
 	p.leader.exec()
 	p.timers.exec()
-	p.prctl.reset(p.Comm)
+	p.prctl.exec()
 	p.mem = memState{}
 }
 

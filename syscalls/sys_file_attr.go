@@ -1,40 +1,8 @@
 package syscalls
 
 import (
-	"sync"
-
 	"golang.org/x/sys/unix"
-
-	"github.com/utemu/utemu/emu/arch"
 )
-
-// uid16 tells whether an architecture's calls without "32" in their name take
-// user and group numbers of 16 bits: it has then the ones with it as well.
-func uid16(a *arch.Arch) bool {
-	if v, ok := uid16s.Load(a); ok {
-		return v.(bool)
-	}
-	found := false
-	for _, s := range a.Sysnum {
-		found = found || s.Name == "chown32"
-	}
-	uid16s.Store(a, found)
-	return found
-}
-
-var uid16s sync.Map // *arch.Arch to bool
-
-// id takes a uid_t or gid_t, -1 for "leave it".
-func (c *Ctx) id(short bool) int {
-	v := c.Uint()
-	if !short {
-		return int(int32(v))
-	}
-	if v&0xffff == 0xffff {
-		return -1
-	}
-	return int(v & 0xffff)
-}
 
 func sysAccess(c *Ctx) (uint64, error) {
 	addr, mode := c.Addr(), c.Uint()
@@ -82,7 +50,7 @@ func chownPath(c *Ctx, flags int, short bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	uid, gid := c.id(short), c.id(short)
+	uid, gid := c.takeID(short), c.takeID(short)
 	return 0, unix.Fchownat(p.dir, p.path, uid, gid, flags)
 }
 
@@ -91,12 +59,12 @@ func fchown(c *Ctx, short bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	uid, gid := c.id(short), c.id(short)
+	uid, gid := c.takeID(short), c.takeID(short)
 	return 0, unix.Fchown(f.Host, uid, gid)
 }
 
 func sysFchownat(c *Ctx) (uint64, error) {
-	dirfd, addr, uid, gid, flags := c.Int(), c.Addr(), c.id(false), c.id(false), c.Int()
+	dirfd, addr, uid, gid, flags := c.Int(), c.Addr(), c.takeID(false), c.takeID(false), c.Int()
 	if flags&^(unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH) != 0 {
 		return 0, unix.EINVAL
 	}

@@ -65,9 +65,6 @@ func (s *Struct) setID(field string, id uint32) {
 	s.setLow(field, uint64(id))
 }
 
-// overflowID stands for an ID that does not fit 16 bits (DEFAULT_OVERFLOWUID).
-const overflowID = 65534
-
 // putStat writes struct stat as cp_new_stat of fs/stat.c does: EOVERFLOW for
 // what programs must not mistake, the low bits of the rest.
 func putStat(c *Ctx, addr uint64, st *unix.Stat_t) error {
@@ -238,19 +235,4 @@ func putStatfs(c *Ctx, name string, addr uint64, st *unix.Statfs_t) error {
 		putUint(c.A, b[4:], uint64(uint32(st.Fsid.Val[1])))
 	}
 	return s.Store(c, addr)
-}
-
-// sysUstat is ustat(2); its structure has the same fields everywhere, in
-// words: f_tfree (daddr_t), f_tinode (ino_t), two names of 6 bytes.
-func sysUstat(c *Ctx) (uint64, error) {
-	dev, addr := c.Uint(), c.Addr()
-	st, err := hostUstat(dev)
-	if err != nil {
-		return 0, err
-	}
-	w := c.A.Word
-	b := make([]byte, align(2*w+12, w))
-	putUint(c.A, b[:4], uint64(st.tfree))
-	putUint(c.A, b[w:2*w], st.tinode)
-	return 0, c.Space().CopyOut(b, addr)
 }

@@ -61,10 +61,6 @@ func (c *Ctx) putTimeval(addr uint64, tv unix.Timeval) error {
 	return s.Store(c, addr)
 }
 
-// interrupted tells that something waits for the task that a blocking call
-// has to end for.
-func (c *Ctx) interrupted() bool { return c.K.alarm.Load() }
-
 // restart makes a blocking call of the host, and makes it again when only the
 // host process got a signal.
 func (c *Ctx) restart(call func() error) error {

@@ -1,3 +1,211 @@
 package syscalls
 
-var procRows = []Row{}
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+)
+
+var procRows = []Row{
+	{Name: "getpid", Fn: func(c *Ctx) (uint64, error) { return uint64(c.P.P.PID), nil }, Level: Full},
+	{Name: "gettid", Fn: func(c *Ctx) (uint64, error) { return uint64(c.T.TID), nil }, Level: Full},
+	{Name: "getppid", Fn: func(c *Ctx) (uint64, error) { return uint64(unix.Getppid()), nil }, Level: Full},
+	{Name: "getpgrp", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getpgid(0)) }, Level: Full},
+	{Name: "getpgid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getpgid(c.Int())) }, Level: Full},
+	{Name: "getsid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getsid(c.Int())) }, Level: Full},
+	{Name: "setsid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Setsid()) }, Level: Full},
+	{Name: "setpgid", Fn: func(c *Ctx) (uint64, error) { return 0, unix.Setpgid(c.Int(), c.Int()) }, Level: Full},
+	{Name: "exit", Fn: sysExit, Level: Full},
+	{Name: "exit_group", Fn: sysExit, Level: Full},
+	{Name: "execve", Fn: sysExecve, Level: Full},
+	{Name: "execveat", Fn: sysExecveat, Level: Full},
+	{Name: "wait4", Fn: sysWait4, Level: Partial, Note: noChildren},
+	{Name: "waitpid", Fn: sysWaitpid, Level: Partial, Note: noChildren},
+	{Name: "waitid", Fn: sysWaitid, Level: Partial, Note: noChildren},
+	{Name: "set_tid_address", Fn: sysSetTidAddress, Level: Full},
+	{Name: "set_robust_list", Fn: sysSetRobustList, Level: Full},
+	{Name: "get_robust_list", Fn: sysGetRobustList, Level: Full},
+	{Name: "futex", Fn: sysFutex, Level: Partial, Note: oneTask},
+	{Name: "futex_time64", Fn: sysFutex64, Level: Partial, Note: oneTask},
+	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Partial, Note: oneTask},
+	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only READ_IMPLIES_EXEC has an effect"},
+	{Name: "prctl", Fn: sysPrctl, Level: Partial, Note: "what only one architecture or a special kernel has is EINVAL"},
+	{Name: "getpriority", Fn: sysGetpriority, Level: Full},
+	{Name: "setpriority", Fn: sysSetpriority, Level: Full},
+	{Name: "nice", Fn: sysNice, Level: Full},
+	{Name: "getrlimit", Fn: sysGetrlimit, Level: Full},
+	{Name: "ugetrlimit", Fn: func(c *Ctx) (uint64, error) { return c.getrlimit(false) }, Level: Full},
+	{Name: "setrlimit", Fn: sysSetrlimit, Level: Full},
+	{Name: "prlimit64", Fn: sysPrlimit64, Level: Full},
+	{Name: "getrusage", Fn: sysGetrusage, Level: Full},
+	{Name: "sched_yield", Fn: func(*Ctx) (uint64, error) { return 0, nil }, Level: Full},
+	{Name: "sched_getaffinity", Fn: sysSchedGetaffinity, Level: Full},
+	{Name: "sched_setaffinity", Fn: sysSchedSetaffinity, Level: Full},
+	{Name: "sched_getscheduler", Fn: func(c *Ctx) (uint64, error) { return c.sched(unix.SYS_SCHED_GETSCHEDULER, 0, 0) }, Level: Full},
+	{Name: "sched_setscheduler", Fn: sysSchedSetscheduler, Level: Full},
+	{Name: "sched_getparam", Fn: sysSchedGetparam, Level: Full},
+	{Name: "sched_setparam", Fn: sysSchedSetparam, Level: Full},
+	{Name: "sched_get_priority_max", Fn: func(c *Ctx) (uint64, error) { return hostCall(unix.SYS_SCHED_GET_PRIORITY_MAX, uintptr(c.Int()), 0, 0) }, Level: Full},
+	{Name: "sched_get_priority_min", Fn: func(c *Ctx) (uint64, error) { return hostCall(unix.SYS_SCHED_GET_PRIORITY_MIN, uintptr(c.Int()), 0, 0) }, Level: Full},
+	{Name: "sched_rr_get_interval", Fn: func(c *Ctx) (uint64, error) { return c.schedInterval(false) }, Level: Full},
+	{Name: "sched_rr_get_interval_time64", Fn: func(c *Ctx) (uint64, error) { return c.schedInterval(true) }, Level: Full},
+	{Name: "sched_getattr", Fn: sysSchedGetattr, Level: Full},
+	{Name: "sched_setattr", Fn: sysSchedSetattr, Level: Full},
+	{Name: "getcpu", Fn: sysGetcpu, Level: Full},
+	{Name: "ioprio_get", Fn: func(c *Ctx) (uint64, error) {
+		return hostCall(unix.SYS_IOPRIO_GET, uintptr(c.Int()), uintptr(c.Int()), 0)
+	}, Level: Full},
+	{Name: "ioprio_set", Fn: func(c *Ctx) (uint64, error) {
+		return hostCall(unix.SYS_IOPRIO_SET, uintptr(c.Int()), uintptr(c.Int()), uintptr(c.Int()))
+	}, Level: Full},
+}
+
+const oneTask = "other processes and tasks are not waited for or woken"
+
+const noChildren = "there are no children yet: ECHILD"
+
+// result makes a handler's result of a host call's.
+func result(v int, err error) (uint64, error) { return uint64(v), err }
+
+// hostCall makes a system call of the host that takes numbers only.
+func hostCall(nr, a, b, d uintptr) (uint64, error) {
+	v, _, e := unix.Syscall(nr, a, b, d)
+	return uint64(v), asError(e)
+}
+
+func sysExit(c *Ctx) (uint64, error) {
+	if a := c.task().clearTID; a != 0 {
+		// A pointer that has gone bad does not keep the task from ending.
+		_ = c.Write32(a, 0)
+	}
+	c.K.end(c.T, emu.Status{Code: c.Int() & 0xff})
+	return 0, nil
+}
+
+func sysSetTidAddress(c *Ctx) (uint64, error) {
+	c.task().clearTID = c.Addr()
+	return uint64(c.T.TID), nil
+}
+
+func sysSetRobustList(c *Ctx) (uint64, error) {
+	head, size := c.Addr(), c.Size()
+	if size != uint64(c.NewStruct("robust_list_head").Size()) {
+		return 0, unix.EINVAL
+	}
+	c.task().robust = head
+	return 0, nil
+}
+
+func sysGetRobustList(c *Ctx) (uint64, error) {
+	pid, headp, sizep := c.Int(), c.Addr(), c.Addr()
+	if pid != 0 && !c.isTask(pid) {
+		if unix.Kill(pid, 0) == unix.ESRCH || pid < 0 {
+			return 0, unix.ESRCH
+		}
+		return 0, unix.EPERM
+	}
+	if err := c.WriteWord(sizep, uint64(c.NewStruct("robust_list_head").Size())); err != nil {
+		return 0, err
+	}
+	return 0, c.WriteWord(headp, c.task().robust)
+}
+
+func sysWait4(c *Ctx) (uint64, error) {
+	c.Rewind(2)
+	const known = unix.WNOHANG | unix.WUNTRACED | unix.WCONTINUED | unix.WALL | unix.WCLONE | unix.WNOTHREAD
+	if uint32(c.Int())&^uint32(known&0xffffffff) != 0 {
+		return 0, unix.EINVAL
+	}
+	return 0, unix.ECHILD
+}
+
+func sysWaitpid(c *Ctx) (uint64, error) { return sysWait4(c) }
+
+func sysWaitid(c *Ctx) (uint64, error) {
+	which, id := c.Int(), c.Int()
+	_, options := c.Addr(), uint32(c.Int())
+	const events = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED
+	const known = events | unix.WNOHANG | unix.WNOWAIT | unix.WALL | unix.WCLONE | unix.WNOTHREAD
+	if options&^uint32(known&0xffffffff) != 0 || options&events == 0 {
+		return 0, unix.EINVAL
+	}
+	switch which {
+	case unix.P_ALL:
+	case unix.P_PID:
+		if id <= 0 {
+			return 0, unix.EINVAL
+		}
+	case unix.P_PGID:
+		if id < 0 {
+			return 0, unix.EINVAL
+		}
+	case unix.P_PIDFD:
+		f, err := c.P.Files.Get(id)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := pidfdPID(f.Host); err == unix.EBADF {
+			return 0, err
+		}
+	default:
+		return 0, unix.EINVAL
+	}
+	return 0, unix.ECHILD
+}
+
+// Personality bits (linux/personality.h).
+const readImpliesExec = 0x0400000
+
+func sysPersonality(c *Ctx) (uint64, error) {
+	v := c.Uint()
+	old := c.P.Persona
+	if v != 0xffffffff {
+		c.P.Persona = v
+	}
+	return uint64(old), nil
+}
+
+// hostID is the process or thread of the host that a guest's id means: 0 is
+// the caller, whose place in the host the first thread takes.
+func (c *Ctx) hostID(id int) int {
+	if id == 0 || c.isTask(id) {
+		return os.Getpid()
+	}
+	return id
+}
+
+func sysGetpriority(c *Ctx) (uint64, error) {
+	which, who := c.Int(), c.Int()
+	if which == unix.PRIO_PROCESS {
+		who = c.hostID(who)
+	}
+	return result(unix.Getpriority(which, who))
+}
+
+func sysSetpriority(c *Ctx) (uint64, error) {
+	return 0, c.setPriority(c.Int(), c.Int(), c.Int())
+}
+
+// setPriority changes the guest's own for all threads of the host process.
+func (c *Ctx) setPriority(which, who, nice int) error {
+	if which == unix.PRIO_PROCESS && (who == 0 || c.isTask(who)) {
+		return eachThread(func(tid int) error { return unix.Setpriority(which, tid, nice) })
+	}
+	return unix.Setpriority(which, who, nice)
+}
+
+func sysNice(c *Ctx) (uint64, error) {
+	inc := min(max(c.Int(), -40), 40)
+	now, err := unix.Getpriority(unix.PRIO_PROCESS, os.Getpid())
+	if err != nil {
+		return 0, err
+	}
+	nice := min(max(20-now+inc, -20), 19)
+	err = c.setPriority(unix.PRIO_PROCESS, 0, nice)
+	if err == unix.EACCES {
+		err = unix.EPERM
+	}
+	return 0, err
+}

@@ -160,12 +160,11 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 		return 0, unix.ESRCH
 	}
 	b := hostSiginfo(s)
-	p := uintptr(unsafe.Pointer(&b))
 	if tgid != 0 {
-		_, _, e := unix.Syscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(tgid), uintptr(id), uintptr(no), p, 0, 0)
+		_, _, e := unix.Syscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(tgid), uintptr(id), uintptr(no), uintptr(unsafe.Pointer(&b)), 0, 0)
 		return 0, asError(e)
 	}
-	_, _, e := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(id), uintptr(no), p)
+	_, _, e := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(id), uintptr(no), uintptr(unsafe.Pointer(&b)))
 	return 0, asError(e)
 }
 

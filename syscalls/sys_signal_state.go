@@ -135,7 +135,7 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	if shared {
 		q = &p.shared
 	}
-	if si.timer != nil && q.merge(si.timer) {
+	if si.timer != nil && q.merge(si.timer, uint64(si.Overrun)) {
 		return nil
 	}
 	if err := q.add(si, p.Limits[unix.RLIMIT_SIGPENDING].Cur); err != nil {

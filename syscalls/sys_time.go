@@ -44,7 +44,7 @@ func validTime(ts unix.Timespec) bool { return ts.Sec >= 0 && ts.Nsec >= 0 && ts
 
 // duration is a valid time as a Duration, the greatest if it does not fit.
 func duration(ts unix.Timespec) time.Duration {
-	if ts.Sec >= math.MaxInt64/1e9 {
+	if ts.Sec >= math.MaxInt64/int64(time.Second) {
 		return math.MaxInt64
 	}
 	return time.Duration(ts.Sec)*time.Second + time.Duration(ts.Nsec)

@@ -42,6 +42,9 @@ type table struct {
 	byNr  map[uint64]*Row // numbers beyond dense
 	dense []*Row
 	names map[uint64]string
+
+	shortIDs  bool // the user ids of calls without 32 in their names have 16 bits
+	oldRlimit bool // getrlimit is the form with signed limits
 }
 
 // bind joins an architecture's numbers with the rows of the same names.
@@ -56,6 +59,8 @@ func bind(a *arch.Arch) *table {
 	}
 	for _, s := range a.Sysnum {
 		t.names[uint64(s.Nr)] = s.Name
+		t.shortIDs = t.shortIDs || s.Name == "getuid32"
+		t.oldRlimit = t.oldRlimit || s.Name == "ugetrlimit"
 		r := byName[rowName(a, s.Name)]
 		if f := a.ABI.Calls[s.Name]; f != nil {
 			r = &Row{Name: s.Name, Level: Full, Fn: private(f)}

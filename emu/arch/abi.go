@@ -21,6 +21,9 @@ type ABI struct {
 	OldMmap bool
 	// OldSelect is the same for "select".
 	OldSelect bool
+	// SuspendThird: sigsuspend takes its mask as the third argument
+	// (CONFIG_OLD_SIGSUSPEND3).
+	SuspendThird bool
 	// CloneTLSFourth: clone's fourth argument is the TLS pointer and the
 	// fifth the child TID (CLONE_BACKWARDS).
 	CloneTLSFourth bool

@@ -41,22 +41,15 @@ static int utemu_open(int mode, csh *h, cs_insn **insn)
 
 // utemu_decode decodes the instruction at code and returns its length in
 // bytes, 0 if there is none. Its mnemonic and its operands are put into out,
-// their lengths into n. A nonzero prefix of prelen bytes is decoded before it
-// and thrown away: how an IT instruction reaches the one that it governs.
-// Afterwards the handle remembers nothing of either: cs_disasm, unlike
-// cs_disasm_iter, starts without an IT block.
+// their lengths into n. With forget the handle remembers nothing of it
+// afterwards: cs_disasm, unlike cs_disasm_iter, starts without an IT block.
 static int utemu_decode(csh h, cs_insn *insn, uint64_t pc,
-	const uint8_t *code, size_t len,
-	const uint8_t *pre, size_t prelen, int forget,
-	char *out, uint16_t *n)
+	const uint8_t *code, size_t len, int forget, char *out, uint16_t *n)
 {
 	static const uint8_t nop[2] = { 0x00, 0xbf };
-	uint64_t addr = pc - prelen;
+	uint64_t addr = pc;
 	int size = 0;
 
-	if (prelen)
-		cs_disasm_iter(h, &pre, &prelen, &addr, insn);
-	addr = pc;
 	if (cs_disasm_iter(h, &code, &len, &addr, insn)) {
 		size_t m = strnlen(insn->mnemonic, sizeof insn->mnemonic);
 		size_t o = strnlen(insn->op_str, sizeof insn->op_str);
@@ -96,7 +89,8 @@ type Handle struct {
 	out  [512]byte // more than the mnemonic and operands of any cs_insn
 }
 
-// The text of an instruction must fit Handle.out whatever the library's version.
+// The text of an instruction must fit Handle.out whatever the library's version:
+// this does not compile if it cannot.
 var _ [512 - unsafe.Sizeof(C.cs_insn{}.mnemonic) - unsafe.Sizeof(C.cs_insn{}.op_str)]struct{}
 
 // Open makes a decoder of mode. There is no Close: a program needs at most one
@@ -112,57 +106,35 @@ func Open(mode Mode) (*Handle, error) {
 	return h, nil
 }
 
-// Decode gives the text of the first instruction of code, which lies at pc.
-// ok is false if the library does not know it.
+// Decode gives the text of the first instruction of code, which lies at pc; at
+// most 16 bytes are looked at. ok is false if the library does not know it.
+// The answer depends on nothing else: a Thumb instruction is taken as outside
+// of an IT block whatever was decoded before.
 func (h *Handle) Decode(pc uint64, code []byte) (t Text, ok bool) {
-	return h.decode(pc, code, nil, false)
-}
-
-// DecodeAfter is Decode for a Thumb instruction governed by the IT instruction
-// it. The handle never remembers an IT block from one call to the next, not
-// even if code itself begins with an IT instruction.
-func (h *Handle) DecodeAfter(it [2]byte, pc uint64, code []byte) (t Text, ok bool) {
-	return h.decode(pc, code, it[:], true)
-}
-
-func (h *Handle) decode(pc uint64, code, pre []byte, forget bool) (t Text, ok bool) {
 	if len(code) == 0 {
 		return Text{}, false
 	}
-	if len(code) > 16 {
-		code = code[:16]
-	}
+	code = code[:min(len(code), 16)]
+	forget := C.int(0)
 	if h.mode == Thumb && len(code) >= 2 && startsBlock(code) {
-		forget = true
+		forget = 1
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var p *C.uint8_t
-	if len(pre) > 0 {
-		p = (*C.uint8_t)(unsafe.Pointer(&pre[0]))
-	}
-	size := C.utemu_decode(h.h, h.insn, C.uint64_t(pc),
-		(*C.uint8_t)(unsafe.Pointer(&code[0])), C.size_t(len(code)),
-		p, C.size_t(len(pre)), cbool(forget),
-		(*C.char)(unsafe.Pointer(&h.out[0])), &h.n[0])
+	size := int(C.utemu_decode(h.h, h.insn, C.uint64_t(pc),
+		(*C.uint8_t)(unsafe.Pointer(&code[0])), C.size_t(len(code)), forget,
+		(*C.char)(unsafe.Pointer(&h.out[0])), &h.n[0]))
 	if size <= 0 {
 		return Text{}, false
 	}
 	m, o := int(h.n[0]), int(h.n[1])
-	return Text{Len: int(size), Mnemonic: string(h.out[:m]), Operands: string(h.out[m : m+o])}, true
+	return Text{Len: size, Mnemonic: string(h.out[:m]), Operands: string(h.out[m : m+o])}, true
 }
 
 // startsBlock says whether a Thumb instruction may make the ones after it
 // conditional in the library's eyes: IT, and VPT and VPST of MVE.
 func startsBlock(code []byte) bool {
 	return code[1] == 0xbf || code[1]&0xef == 0xee
-}
-
-func cbool(b bool) C.int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Version is the library's version, such as "4.0".

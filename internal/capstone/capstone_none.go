@@ -11,8 +11,5 @@ func Open(Mode) (*Handle, error) { return nil, ErrUnavailable }
 // Decode knows no instruction.
 func (*Handle) Decode(uint64, []byte) (Text, bool) { return Text{}, false }
 
-// DecodeAfter knows no instruction.
-func (*Handle) DecodeAfter([2]byte, uint64, []byte) (Text, bool) { return Text{}, false }
-
 // Version is empty: no library is linked.
 func Version() string { return "" }

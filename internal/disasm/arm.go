@@ -143,11 +143,36 @@ func libARM(t capstone.Text, in Inst) string {
 	if in.HasTarget && !strings.Contains(ops, "[") {
 		return m + " " + hashTarget(ops, in)
 	}
+	ops = fixVFP(m, ops)
 	ops = collapse(hashDecimal(alignDecimal(ops)))
 	if in.HasTarget {
 		ops += " @ " + hex(in.Target)
 	}
 	return m + " " + ops
+}
+
+// fixVFP writes the immediates of VFP as objdump does: VMOV's is the encoded
+// byte, with the value as a comment.
+func fixVFP(m, ops string) string {
+	switch {
+	case strings.HasPrefix(m, "vmrs"):
+		return strings.Replace(ops, "apsr_nzcv", "APSR_nzcv", 1)
+	case strings.HasPrefix(m, "vcmp") && strings.HasSuffix(ops, "#0"):
+		return ops + ".0"
+	case !strings.HasPrefix(m, "vmov") || !strings.Contains(ops, "e+") && !strings.Contains(ops, "e-"):
+		return ops
+	}
+	i := strings.IndexByte(ops, '#')
+	v, err := strconv.ParseFloat(ops[i+1:], 64)
+	if i < 0 || err != nil {
+		return ops
+	}
+	for b := range 256 {
+		if float8(uint8(b)) == v {
+			return ops[:i+1] + strconv.Itoa(b) + " @ " + strconv.FormatFloat(v, 'g', -1, 64)
+		}
+	}
+	return ops
 }
 
 // alignDecimal writes the alignment of a NEON address in decimal.

@@ -45,10 +45,46 @@ type group struct {
 	s     []sample
 }
 
-func TestNamesUpdate(t *testing.T) {
-	if !*update {
-		return
+// TestNames checks the tables against objdump: random words of each row have
+// the name that the row gives them. With -update it makes the tables first.
+func TestNames(t *testing.T) {
+	if *update {
+		updateNames(t)
 	}
+	for file, isa := range nameSources {
+		t.Run(file, func(t *testing.T) { checkNames(t, oracleOf(isa), sets[isa].names) })
+	}
+}
+
+func checkNames(t *testing.T, o *oracle, table *nameTable) {
+	table.once.Do(table.load)
+	m := maker{o: o}
+	rng := rand.New(rand.NewSource(3))
+	var ws []uint32
+	for _, r := range table.rows {
+		for range 3 {
+			w := r.value | rng.Uint32()&^r.mask
+			if r.cond {
+				w = w&0x0fffffff | uint32(rng.Intn(15))<<28
+			}
+			ws = append(ws, w)
+		}
+	}
+	raw, at := m.pack(ws)
+	c := tally{examples: map[string]int{}}
+	o.dump(t, raw, nil, func(l line) {
+		if _, ok := at[l.addr]; ok && !strings.Contains(l.text, " <IT:") {
+			c.check(o, l, raw[l.addr:], 0)
+		}
+	})
+	t.Log(len(table.rows), "rows:", &c)
+	require.Greater(t, c.named, len(table.rows))
+	require.Zero(t, c.missing, c.worst(10))
+	require.Greater(t, percent(c.mnemonic, c.named), 96.0, c.worst(10))
+	require.Greater(t, percent(c.text, c.named), 94.0, c.worst(10))
+}
+
+func updateNames(t *testing.T) {
 	for file, isa := range nameSources {
 		if only := os.Getenv("ONLY"); only != "" && only != file {
 			continue
@@ -57,6 +93,7 @@ func TestNamesUpdate(t *testing.T) {
 		m.collect()
 		out := m.table()
 		require.NoError(t, os.WriteFile("names/"+file+".tab", []byte(out), 0o644))
+		t.Log("run the tests again with the new tables compiled in")
 	}
 }
 
@@ -406,7 +443,7 @@ func (m *maker) table() string {
 	rows = m.separate(rows)
 	m.t.Logf("%s: %d rows", m.o.isa, len(rows))
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s: mask value text, see names.go. Made by TestNamesUpdate -update; do not edit.\n", m.o.isa)
+	fmt.Fprintf(&b, "# %s: mask value text, see names.go. Made by TestNames -update; do not edit.\n", m.o.isa)
 	for _, r := range rows {
 		fmt.Fprintf(&b, "%08x %08x %s\n", r.mask, r.value, r.text)
 	}

@@ -71,7 +71,7 @@ func (o *oracle) dump(t testing.TB, raw []byte, extra []string, f func(l line)) 
 func unnamed(text string) bool {
 	text = strings.TrimSpace(text)
 	return text == "" || text[0] == '.' || strings.HasPrefix(text, "udf") || strings.HasPrefix(text, "@") ||
-		strings.Contains(text, "(bad)") || strings.Contains(text, "undefined") || strings.Contains(text, "UNDEFINED") ||
+		strings.Contains(text, "(bad)") || strings.Contains(text, "{bad") || strings.Contains(text, "{balt") || strings.Contains(text, "undefined") || strings.Contains(text, "UNDEFINED") ||
 		strings.Contains(text, "<illegal") || strings.Contains(text, "?")
 }
 

@@ -108,11 +108,38 @@ func (s *set) text32(pc uint64, code []byte, w uint32, in Inst) (text string, ok
 	if t, ok := s.lib(pc, code[:4]); ok && t.Len == 4 {
 		return wide(libARM(t, in), w), true
 	}
+	if t, ok := branchFuture(pc, w); ok {
+		return t, true
+	}
 	if t, ok := s.names.text(w, pc); ok {
 		return renameRegs(t), true
 	}
 	if w>>29 == 7 && isCoprocessorSpace(w) {
 		return coprocessor(w)
+	}
+	return "", false
+}
+
+// branchFuture is BF, BFL and BFCSEL of Armv8.1-M, which objdump names for all
+// profiles; their target has three pieces.
+func branchFuture(pc uint64, w uint32) (text string, ok bool) {
+	point := w >> 23 & 15 * 2
+	if w>>27 != 0x1e || w&0xc001 != 0xc001 || w&0x1000 != 0 || point == 0 {
+		return "", false
+	}
+	target := func(bits uint) string { // immA has so many bits
+		v := w>>16&(1<<bits-1)<<11 | w&0x7fe | w>>11&1
+		return hex((pc + 4 + uint64(int64(v)<<(53-bits)>>(53-bits))<<1) & addr32)
+	}
+	at := strconv.FormatUint(uint64(point), 16) + ", "
+	switch {
+	case w&0x2000 == 0:
+		return "bfl " + at + target(7), true
+	case w>>21&3 == 2:
+		return "bf " + at + target(5), true
+	case w>>22&1 == 0:
+		after := strconv.FormatUint(uint64(point+2+w>>17&1*2), 16)
+		return "bfcsel " + at + target(1) + ", " + after + ", " + armConds[w>>18&15], true
 	}
 	return "", false
 }

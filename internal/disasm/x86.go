@@ -46,10 +46,7 @@ type x86Text struct {
 // find asks the decoders in turn, first for the bytes as they are, then for
 // others that a CPU takes for the same instruction.
 func (x *x86Text) find(s *set, pc uint64) bool {
-	if x.ask(s, pc, x.code) {
-		return true
-	}
-	return x.askPlain(s, pc) || x.named()
+	return x.byTable() || x.ask(s, pc, x.code) || x.askPlain(s, pc) || x.named()
 }
 
 // ask asks x86asm, then libcapstone. An answer of the wrong length is none.
@@ -88,7 +85,12 @@ func trustX86(in x86asm.Inst) bool {
 // have two.
 func (x *x86Text) askPlain(s *set, pc uint64) bool {
 	if x.l.enc != encLegacy {
-		return false
+		for _, code := range x.vectorVariants() {
+			if x.ask(s, pc, code) {
+				return true
+			}
+		}
+		return x.vexNamed()
 	}
 	code := append([]byte(nil), x.code...)
 	if x.aliased(code) && x.ask(s, pc, code) {

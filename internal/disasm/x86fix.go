@@ -31,9 +31,17 @@ func (x *x86Text) fixMnemonic() {
 		return
 	}
 	if x.l.space != 0 {
-		if op := x.code[x.l.opcode]; x.l.space == 1 && op&0xfc == 0x20 {
+		switch op := x.code[x.l.opcode]; {
+		case x.l.space == 1 && op&0xfc == 0x20:
 			x.mnem = "mov"
+		case x.l.space == 1 && op == 0x07:
+			x.mnem = pick(x.l.wide(), "sysretq", pick(x.l.long, "sysretl", "sysret"))
+		case x.l.space == 1 && op == 0x35:
+			x.mnem = pick(x.l.wide(), "sysexitq", pick(x.l.long, "sysexitl", "sysexit"))
+		case x.l.space == 1 && (op == 0x78 || op == 0x79):
+			x.mnem = strings.TrimRight(x.mnem, "lq")
 		}
+		x.prefix = strings.ReplaceAll(x.prefix, "rep ", "repz ")
 		return
 	}
 	x.fixPrefix()
@@ -166,6 +174,9 @@ func (x *x86Text) dropSuffix() {
 // named are instructions that no decoder knows: the hint space of 0F 0D and
 // 0F 18 to 0F 1F in all its forms.
 func (x *x86Text) named() bool {
+	if x.l.modrm == 0 {
+		return false
+	}
 	if op := x.code[x.l.opcode]; x.l.enc == encLegacy && x.l.space == 0 && op == 0xdb && x.code[x.l.modrm] == 0xe5 {
 		x.prefix, x.mnem, x.ops = "", "frstpm", nil // 80287
 		return true

@@ -16,6 +16,7 @@ var abi = arch.ABI{
 
 	EvenPair:       true,
 	AdviceSecond:   true,
+	SuspendThird:   true,
 	CloneTLSFourth: true,
 
 	Result:  result,

@@ -27,6 +27,7 @@ var abi32 = arch.ABI{
 	Ret:            rax,
 	OldMmap:        true,
 	OldSelect:      true,
+	SuspendThird:   true,
 	CloneTLSFourth: true,
 	Result:         result,
 	Rewind:         rewind,

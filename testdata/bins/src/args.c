@@ -18,7 +18,7 @@ int program(word *sp)
 	}
 	for (word *a = (word *)(e + 1); a[0]; a += 2)
 		switch (a[0]) {
-		case 4: case 5: case 6: case 17: case 23:
+		case 6: case 17: case 23:
 			print("aux ");
 			print_dec(a[0]);
 			put(' ');
