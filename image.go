@@ -29,13 +29,24 @@ type image struct {
 	stack *elf.StackImage
 }
 
-// open finds the ELF program behind path, through "#!" lines.
-func (m *Machine) open(path string, argv []string) (*image, error) {
-	f, name, err := m.openExec(path)
+// open finds the ELF program behind path, through "#!" lines. host says where
+// on the host a path of the guest lies; nil is for the path that a user gave,
+// which is the host's own.
+func (m *Machine) open(path string, argv []string, host func(string) (string, error)) (*image, error) {
+	at := path
+	if host != nil {
+		var err error
+		if at, err = host(path); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	f, name, err := m.openExec(at, path)
 	if err != nil {
 		return nil, err
 	}
-	t, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, m.openExec)
+	t, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (*os.File, string, error) {
+		return m.openExec(m.kernel.HostPath(p), p)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -43,9 +54,9 @@ func (m *Machine) open(path string, argv []string) (*image, error) {
 	return im, im.read(m)
 }
 
-// openExec opens a file for execution.
-func (m *Machine) openExec(path string) (*os.File, string, error) {
-	host := m.kernel.HostPath(path)
+// openExec opens the host's file for execution and returns the name that
+// /proc is to show for it.
+func (m *Machine) openExec(host, path string) (*os.File, string, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(host, &st); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
@@ -60,7 +71,10 @@ func (m *Machine) openExec(path string) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
-	abs, err := filepath.Abs(path)
+	if filepath.IsAbs(path) {
+		return f, path, nil
+	}
+	abs, err := filepath.Abs(host)
 	if err != nil {
 		abs = path
 	}
@@ -186,24 +200,22 @@ func (im *image) describe(p *syscalls.Process) {
 	p.SetProgram(im.path, syscalls.ImageInfo{
 		ArgStart: im.stack.Args.Low, ArgEnd: im.stack.Args.High,
 		EnvStart: im.stack.Env.Low, EnvEnd: im.stack.Env.High,
-		CodeStart: im.elf.Code.Low, CodeEnd: im.elf.Code.High, DataStart: im.elf.Data.Low, DataEnd: im.elf.Data.High,
-		StackStart: im.stack.SP, Auxv: im.stack.Auxv,
+		CodeStart: im.elf.Code.Low, CodeEnd: im.elf.Code.High,
+		DataStart: im.elf.Data.Low, DataEnd: im.elf.Data.High,
+		StackStart: im.stack.SP, Auxv: im.stack.Auxv, ReadImpliesExec: im.elf.ReadImpliesExec,
 	}, filepath.Base(im.execfn))
-	if im.elf.ReadImpliesExec {
-		p.Persona |= unix.READ_IMPLIES_EXEC
-	}
 }
 
 // exec serves execve(2) for the kernel: it gives the task's process the
 // program at path, a path of the guest. An error before the point of no
 // return is an errno for the guest.
 func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
-	im, err := m.open(path, argv)
+	p := t.Proc.OS.(*syscalls.Process)
+	im, err := m.open(path, argv, p.HostPath)
 	if err != nil {
 		return execErrno(err)
 	}
 	defer im.close()
-	p := t.Proc.OS.(*syscalls.Process)
 	limit := p.Limits[unix.RLIMIT_STACK]
 	q, err := im.load(m, t.Proc.PID, env, &limit)
 	if err != nil {

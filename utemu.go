@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -83,7 +84,7 @@ func Load(c Config) (*Machine, error) {
 	}
 	m := &Machine{cfg: c}
 	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, Archs: archs.All, Log: c.Log, Exec: m.exec})
-	im, err := m.open(c.Path, c.Args)
+	im, err := m.open(c.Path, c.Args, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +179,9 @@ func (m *Machine) Task() *emu.Task { return m.task }
 // Symbols finds names for addresses of the guest.
 func (m *Machine) Symbols() *symbolize.Table { return m.syms }
 
+// grace is how long Run waits for a guest to stop that a signal has killed.
+const grace = 200 * time.Millisecond
+
 // Run runs the program to its end and returns how it ended. The error is this
 // machine's, not the guest's: ctx ended, or the engine failed. Signals of this
 // process that would end it by default are the guest's while Run runs.
@@ -197,8 +201,14 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 			if m.kernel.HostSignal(m.task, s.(unix.Signal)) {
 				continue
 			}
-			// The guest may sit in a system call of the host that nothing can
-			// interrupt; it is given up where it is.
+			// The guest is stopped, so that a trace is whole. It may sit in a
+			// system call of the host that nothing can interrupt; then it is
+			// given up where it is.
+			cancel(nil)
+			select {
+			case <-done:
+			case <-time.After(grace):
+			}
 			return emu.Status{Signal: s.(unix.Signal)}, nil
 		}
 	}

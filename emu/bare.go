@@ -66,6 +66,8 @@ func (b *bare) release() error {
 
 // Run implements arch.Bare.
 func (b *bare) Run(pc uint64) (arch.Exception, error) {
+	b.eng.Mute(true)
+	defer b.eng.Mute(false)
 	st, err := b.eng.Run(pc, uc.Limit{})
 	if err != nil {
 		return arch.Exception{}, err

@@ -24,12 +24,11 @@ type CPU struct {
 	eng   *uc.Engine
 	bare  bare
 
-	ids   []int32  // libunicorn's numbers of the core registers
-	core  []uint64 // their values, while valid
-	valid bool
-	dirty uint64 // bit per core register that the engine has not been given
-	index []int16
-	soft  map[regset.ID]uint64 // registers that only the kernel keeps
+	core    uc.File // the core registers, in the order of Arch.Regs
+	valid   bool    // core has the engine's values, or newer ones
+	between bool    // the last run ended with the block entered last run to its end
+	index   []int16
+	soft    []uint64 // by index: registers that only the kernel keeps
 }
 
 func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
@@ -40,10 +39,10 @@ func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
 	if a.Core > 64 {
 		return nil, fmt.Errorf("emu: %s: more than 64 core registers", a.Name)
 	}
-	c := &CPU{Space: s, arch: a, model: m, eng: eng, core: make([]uint64, a.Core), ids: make([]int32, a.Core)}
+	c := &CPU{Space: s, arch: a, model: m, eng: eng, soft: make([]uint64, len(a.Regs)), core: uc.File{IDs: make([]int32, a.Core), Vals: make([]uint64, a.Core)}}
 	for i, r := range a.Regs {
 		if i < a.Core {
-			c.ids[i] = int32(r.UC)
+			c.core.IDs[i] = int32(r.UC)
 		}
 		for len(c.index) <= int(r.ID) {
 			c.index = append(c.index, -1)
@@ -70,27 +69,21 @@ func (c *CPU) Stock() (bool, string) { return c.eng.Stock() }
 // load fetches the core registers from the engine.
 func (c *CPU) load() {
 	if !c.valid {
-		c.eng.Regs(c.ids, c.core)
-		c.valid, c.dirty = true, 0
+		c.eng.Regs(c.core.IDs, c.core.Vals)
+		c.valid, c.core.Dirty = true, 0
 	}
 }
 
-// flush gives changed core registers to the engine.
+// flush gives changed core registers to the engine, for those who look into
+// it; a run takes them along.
 func (c *CPU) flush() {
-	if c.dirty == 0 {
-		return
-	}
-	var ids [64]int32
-	var vals [64]uint64
-	n := 0
-	for i := range c.core {
-		if c.dirty&(1<<i) != 0 {
-			ids[n], vals[n] = c.ids[i], c.core[i]
-			n++
+	for i, id := range c.core.IDs {
+		if c.core.Dirty&(1<<i) != 0 {
+			// A core register is one that the engine has.
+			_ = c.eng.SetReg(int(id), c.core.Vals[i])
 		}
 	}
-	c.eng.SetRegs(ids[:n], vals[:n])
-	c.dirty = 0
+	c.core.Dirty = 0
 }
 
 func (c *CPU) reg(id regset.ID) int {
@@ -108,13 +101,13 @@ func (c *CPU) Reg(id regset.ID) uint64 {
 		return 0
 	case i < c.arch.Core:
 		c.load()
-		return c.core[i]
+		return c.core.Vals[i]
 	}
 	switch r := &c.arch.Regs[i]; r.UC {
 	case arch.UCHidden:
 		return c.hiddenReg(id)
 	case arch.UCSoft:
-		return c.soft[id]
+		return c.soft[i]
 	default:
 		return c.eng.Reg(r.UC)
 	}
@@ -130,15 +123,12 @@ func (c *CPU) SetReg(id regset.ID, v uint64) {
 		if c.arch.Regs[i].Bits == 32 {
 			v &= 0xffffffff
 		}
-		c.core[i] = v
-		c.dirty |= 1 << i
+		c.core.Vals[i] = v
+		c.core.Dirty |= 1 << i
 	case c.arch.Regs[i].UC == arch.UCHidden:
 		c.setHiddenReg(id, v)
 	case c.arch.Regs[i].UC == arch.UCSoft:
-		if c.soft == nil {
-			c.soft = map[regset.ID]uint64{}
-		}
-		c.soft[id] = v
+		c.soft[i] = v
 	default:
 		// A register the engine refuses is one the CPU does not have.
 		_ = c.eng.SetReg(c.arch.Regs[i].UC, v)
@@ -258,16 +248,18 @@ func (c *CPU) DropCode(addr, size uint64) {
 // run goes to user mode until a stop and says why it stopped.
 func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 	c.load()
-	pc := c.core[c.index[c.arch.PC]]
+	i := c.index[c.arch.PC]
+	pc := c.core.Vals[i]
 	if f := c.arch.Engine.PC; f != nil {
 		pc = f(c)
 	}
-	c.flush()
-	c.valid = false
-	st, err := c.eng.Run(pc, uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken})
+	c.core.Dirty &^= 1 << i // the run starts there
+	st, err := c.eng.RunFile(pc, uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken}, &c.core)
 	if err != nil {
+		c.valid = false
 		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)
 	}
+	c.between = st.Between
 	e, why := exception(st)
 	if why != stepper.Exception {
 		c.SetReg(c.arch.PC, st.PC)
@@ -299,6 +291,8 @@ func exception(st uc.Stop) (arch.Exception, stepper.Why) {
 		return e, stepper.TakenBranch
 	case uc.KindRingFull:
 		return e, stepper.TraceFull
+	case uc.KindWatch:
+		return e, watched
 	default:
 		return e, stepper.Interrupted
 	}

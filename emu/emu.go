@@ -23,8 +23,9 @@ type Process struct {
 	// OS is the kernel's own state of the process.
 	OS any
 
-	cpu   *CPU
-	tasks []*Task
+	cpu     *CPU
+	tasks   []*Task
+	tracing tracing
 }
 
 // Tasks are the threads of the process that have not exited. The slice is the

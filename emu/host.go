@@ -15,6 +15,10 @@ import (
 const (
 	chunkBits = 34
 	chunkSize = 1 << chunkBits
+
+	// maxChunks bounds what one guest takes of the host's address space, which
+	// utemu itself lives in too: half of 47 bits.
+	maxChunks = 1 << (46 - chunkBits)
 )
 
 // host is the memory of the host that stands behind a guest address space.
@@ -41,6 +45,10 @@ func (h *host) chunk(addr uint64) unsafe.Pointer {
 
 // reserve makes sure that the chunks of [addr,end) exist.
 func (h *host) reserve(addr, end uint64) error {
+	n := (end-1)>>chunkBits - addr>>chunkBits + 1
+	if n > 1 && uint64(len(h.chunks))+n > maxChunks || len(h.chunks) > maxChunks {
+		return fmt.Errorf("emu: no host memory for %#x bytes at guest address %#x: %w", end-addr, addr, unix.ENOMEM)
+	}
 	for k := addr >> chunkBits; k <= (end-1)>>chunkBits; k++ {
 		if h.chunks[k] != nil {
 			continue

@@ -89,13 +89,16 @@ func (s *Space) Attach(v VMA, f func(host unsafe.Pointer) error) error {
 	if v.Addr>>chunkBits != (v.End-1)>>chunkBits {
 		return unix.ENOMEM
 	}
+	v.bare = false
+	if s.Limit != 0 && s.used+v.cost() > s.Limit {
+		return unix.ENOMEM
+	}
 	if err := s.host.reserve(v.Addr, v.End); err != nil {
 		return fmt.Errorf("%w: %w", unix.ENOMEM, err)
 	}
 	if err := f(unsafe.Pointer(&s.host.slice(v.Addr, v.End)[0])); err != nil {
 		return err
 	}
-	v.bare = false
 	s.used += v.cost()
 	s.gen++
 	s.list.insert(&v)

@@ -65,7 +65,11 @@ func (t *Task) once() error {
 	if err := t.kernel.Pending(t); err != nil || t.status != nil {
 		return err
 	}
-	why, exc, err := t.Proc.cpu.run(stepper.Limit{})
+	cpu, tr := t.Proc.cpu, &t.Proc.tracing
+	if err := tr.start(cpu); err != nil {
+		return err
+	}
+	why, exc, err := cpu.run(stepper.Limit{})
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func (t *Task) once() error {
 	case stepper.Exception:
 		return t.exception(exc)
 	default:
-		return nil
+		return tr.stopped(cpu, why, cpu.between)
 	}
 }
 
@@ -81,6 +85,11 @@ func (t *Task) once() error {
 func (t *Task) exception(e arch.Exception) error {
 	cpu := t.Proc.cpu
 	trap := cpu.arch.Engine.Trap(cpu, e)
+	if trap.Kind != arch.TrapDefault {
+		if err := t.Proc.tracing.trapped(cpu, trap); err != nil {
+			return err
+		}
+	}
 	switch trap.Kind {
 	case arch.TrapSyscall:
 		cpu.SetReg(cpu.arch.PC, trap.PC)
@@ -115,8 +124,8 @@ func (t *Task) memory(e arch.Exception) error {
 	if err != nil {
 		return fmt.Errorf("at %#x: %w", e.PC, err)
 	}
-	if sig == nil {
-		return nil
+	if err := t.Proc.tracing.faulted(cpu, e, sig == nil); err != nil || sig == nil {
+		return err
 	}
 	return t.kernel.Fault(t, Fault{Signal: *sig, PC: e.PC, Access: e.Access})
 }
@@ -147,5 +156,9 @@ func (p *Process) Become(q *Process) error {
 	cpu, space := p.cpu, p.Space
 	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
 	q.Space, q.cpu = nil, nil
-	return (&Process{Space: space, cpu: cpu}).Close()
+	err := (&Process{Space: space, cpu: cpu}).Close()
+	if e := p.tracing.exec(); err == nil {
+		err = e
+	}
+	return err
 }

@@ -24,6 +24,7 @@ type File struct {
 	mem   *memFile
 	sock  *sockInfo
 	owner owner
+	sigs  sigset // of a signalFile
 }
 
 // fileKind tells what reads and writes of a file mean beyond bytes.

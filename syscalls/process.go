@@ -50,6 +50,7 @@ type ImageInfo struct {
 	DataStart, DataEnd                 uint64
 	StackStart                         uint64
 	Auxv                               []byte // as on the stack
+	ReadImpliesExec                    bool   // that bit of the personality
 }
 
 // FS is where a process is in the file tree (struct fs_struct).
@@ -69,7 +70,7 @@ type FS struct {
 // has its own.
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
-	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch)}
+	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), leader: newTaskState(), wake: make(chan struct{}, 1)}
 	q.Files = inherit()
 	q.Sig.inherit()
 	q.prctl.exec()
@@ -108,6 +109,9 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.Comm = comm[:min(len(comm), 15)]
 	p.table = p.K.table(p.P.Arch)
 	p.Persona = 0
+	if im.ReadImpliesExec {
+		p.Persona = readImpliesExec
+	}
 	p.Files.closeOnExec()
 	p.Sig.exec()
 	p.leader.exec()

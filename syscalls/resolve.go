@@ -265,14 +265,27 @@ func (p *Process) HostPath(name string) (string, error) {
 	return pl.host(), nil
 }
 
-// Release closes what the process holds of the host: all descriptors and the
-// current directory. The process must have ended.
+// Release closes what the process holds of the host: all descriptors, the
+// current directory and timers. The process must have ended, its engine must
+// still be there.
 func (p *Process) Release() error {
+	p.shut()
 	err := p.Files.Release()
 	if dir, _ := p.FS.current(); dir >= 0 {
 		err = errors.Join(err, unix.Close(dir))
 	}
 	return err
+}
+
+// HostPath is the file of the host that an absolute path names before there is
+// a process: that under the sysroot, if there is one.
+func (k *Kernel) HostPath(name string) string {
+	if path.IsAbs(name) {
+		if p, ok := k.sysroot(name, true); ok {
+			return p
+		}
+	}
+	return name
 }
 
 // hostOnly are folders that a sysroot may have as empty mount points; those

@@ -130,19 +130,25 @@ func (c *Ctx) lock(f *File, name string, cmd, addr uint64) error {
 	return s.Store(c, addr)
 }
 
+// Who a file's signals go to (asm-generic/fcntl.h).
+const (
+	ownerPID  = 1 // F_OWNER_PID
+	ownerPgrp = 2 // F_OWNER_PGRP
+)
+
 // fcntlOwner serves the commands around SIGIO, and those that the host
 // answers with a plain number.
 func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 	switch cmd {
 	case unix.F_GETOWN:
-		if f.owner.kind == unix.F_OWNER_PGRP {
+		if f.owner.kind == ownerPgrp {
 			return uint64(-int64(f.owner.id)), nil
 		}
 		return uint64(f.owner.id), nil
 	case unix.F_SETOWN:
-		f.owner.kind, f.owner.id = unix.F_OWNER_PID, int32(arg)
+		f.owner.kind, f.owner.id = ownerPID, int32(arg)
 		if f.owner.id < 0 {
-			f.owner.kind, f.owner.id = unix.F_OWNER_PGRP, -f.owner.id
+			f.owner.kind, f.owner.id = ownerPgrp, -f.owner.id
 		}
 		return 0, nil
 	case unix.F_GETOWN_EX:
@@ -155,7 +161,7 @@ func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if s.Uint("type") > unix.F_OWNER_PGRP {
+		if s.Uint("type") > ownerPgrp {
 			return 0, unix.EINVAL
 		}
 		f.owner.kind, f.owner.id = s.Uint("type"), int32(s.Int("pid"))

@@ -44,6 +44,8 @@ var ioRows = []Row{
 	{Name: "sync_file_range2", Fn: sysSyncFileRange2, Level: Full},
 	{Name: "eventfd", Fn: func(c *Ctx) (uint64, error) { return eventfd(c, c.Uint(), 0) }, Level: Full},
 	{Name: "eventfd2", Fn: func(c *Ctx) (uint64, error) { return eventfd(c, c.Uint(), c.Uint()) }, Level: Full},
+	{Name: "signalfd", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, false) }, Level: Partial, Note: "poll does not end for a signal that comes meanwhile"},
+	{Name: "signalfd4", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, true) }, Level: Partial, Note: "poll does not end for a signal that comes meanwhile"},
 	{Name: "timerfd_create", Fn: sysTimerfdCreate, Level: Full},
 	{Name: "timerfd_settime", Fn: func(c *Ctx) (uint64, error) { return timerfdSettime(c, "itimerspec") }, Level: Full},
 	{Name: "timerfd_settime64", Fn: func(c *Ctx) (uint64, error) { return timerfdSettime(c, "__kernel_itimerspec") }, Level: Full},
@@ -200,8 +202,11 @@ func vector(c *Ctx, prot arch.Prot, positioned, flagged bool) (uint64, error) {
 
 // readFile reads from f at pos, or at its own position if that is negative.
 func (c *Ctx) readFile(f *File, b [][]byte, pos int64, flags int) (uint64, error) {
-	if f.kind == procMem {
+	switch f.kind {
+	case procMem:
 		return c.memRead(f, b, pos)
+	case signalFile:
+		return c.readSignals(f, b)
 	}
 	n := 0
 	err := c.restart(func() (err error) {
@@ -238,8 +243,11 @@ func hostRead(fd int, b [][]byte, pos int64, flags int) (int, error) {
 
 // writeFile writes to f at pos, or at its own position if that is negative.
 func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, error) {
-	if f.kind == procMem {
+	switch f.kind {
+	case procMem:
 		return c.memWrite(f, b, pos)
+	case signalFile:
+		return 0, unix.EINVAL
 	}
 	if f.kind == counterFile && c.bigEndian() {
 		b = [][]byte{turn(flat(b, 8), 8)}
@@ -360,8 +368,6 @@ func (c *Ctx) turnEvents(kind fileKind, b [][]byte, n int) {
 			n := head + int(c.A.Order.Uint32(q[length:]))
 			q = q[min(n, len(q)):]
 		}
-	case signalFile:
-		c.turnStructs(p, "signalfd_siginfo")
 	case fanotifyFile:
 		c.turnStructs(p, "fanotify_event_metadata")
 	}

@@ -38,3 +38,17 @@ func readahead(fd int, off int64, n uint64) error {
 	}
 	return nil
 }
+
+// hostIfconf is the host's SIOCGIFCONF for at most n interfaces: an array of
+// struct ifreq.
+func hostIfconf(fd, n int) ([]byte, error) {
+	buf := make([]byte, n*ifreqSize)
+	conf := struct {
+		n   int32
+		buf *byte
+	}{int32(len(buf)), unsafe.SliceData(buf)}
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGIFCONF, uintptr(unsafe.Pointer(&conf))); e != 0 {
+		return nil, e
+	}
+	return buf[:conf.n], nil
+}

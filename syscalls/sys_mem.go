@@ -148,7 +148,8 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := c.room(size, c.mappedIn(addr, size), v.Prot&arch.Write != 0 && v.Flags&emu.MapShared == 0); err == nil {
+	err = c.room(size, c.mappedIn(addr, size), v.Prot&arch.Write != 0 && v.Flags&emu.MapShared == 0)
+	if err == nil {
 		err = c.Space().Map(v)
 	}
 	if err != nil {

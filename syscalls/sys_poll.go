@@ -47,7 +47,8 @@ func (c *Ctx) hostPoll(fds []unix.PollFd, t timeout) (n int, err error) {
 	return n, err
 }
 
-// openFiles looks up the host's descriptors of pollfd entries.
+// hostFDs puts the host's descriptors into pollfd entries that have the
+// guest's; it returns how many of those are not open.
 func (c *Ctx) hostFDs(fds []unix.PollFd) (invalid int) {
 	for i := range fds {
 		p := &fds[i]
@@ -60,6 +61,9 @@ func (c *Ctx) hostFDs(fds []unix.PollFd) (invalid int) {
 			p.Fd, p.Revents = -1, unix.POLLNVAL
 			invalid++
 			continue
+		}
+		if f.kind == signalFile {
+			c.showSignals(f)
 		}
 		p.Fd = int32(f.Host)
 	}
@@ -145,10 +149,18 @@ func ppoll(c *Ctx, wide bool) (uint64, error) {
 	return v, err
 }
 
+// Events that package unix does not name (asm-generic/poll.h).
+const (
+	pollRdNorm = 0x40
+	pollRdBand = 0x80
+	pollWrNorm = 0x100
+	pollWrBand = 0x200
+)
+
 // What select's sets mean in events of poll (POLLIN_SET and its kin, fs/select.c).
 const (
-	selectIn  = unix.POLLRDNORM | unix.POLLRDBAND | unix.POLLIN | unix.POLLHUP | unix.POLLERR
-	selectOut = unix.POLLWRBAND | unix.POLLWRNORM | unix.POLLOUT | unix.POLLERR
+	selectIn  = pollRdNorm | pollRdBand | unix.POLLIN | unix.POLLHUP | unix.POLLERR
+	selectOut = pollWrBand | pollWrNorm | unix.POLLOUT | unix.POLLERR
 	selectEx  = unix.POLLPRI
 )
 

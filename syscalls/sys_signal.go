@@ -403,4 +403,10 @@ func (c *Ctx) newAltStack(s *Struct) (altStack, error) {
 }
 
 // stackPointer is the caller's.
-func (c *Ctx) stackPointer() uint64 { return c.A.Addr(c.T.CPU().Reg(c.A.SP)) }
+func (c *Ctx) stackPointer() uint64 {
+	cpu := c.T.CPU()
+	if cpu == nil {
+		return 0
+	}
+	return c.A.Addr(cpu.Reg(c.A.SP))
+}

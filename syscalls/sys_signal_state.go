@@ -163,7 +163,9 @@ func (p *Process) notify(ts *taskState, si sigInfo) {
 	if p.closed {
 		return
 	}
-	p.P.Interrupt()
+	if p.P.CPU() != nil { // it may not have got one yet
+		p.P.Interrupt()
+	}
 	if p.blocking.Load() {
 		go p.kick()
 	}

@@ -160,7 +160,8 @@ func (c *Ctx) receiveFDs(data []byte, left int, cloexec bool) (out []byte, cut b
 			cut = true
 			continue
 		}
-		out = c.A.Order.AppendUint32(out, uint32(fd))
+		out = append(out, 0, 0, 0, 0)
+		c.A.Order.PutUint32(out[len(out)-4:], uint32(fd))
 	}
 	return out, cut
 }

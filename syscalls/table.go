@@ -44,6 +44,7 @@ type table struct {
 	names map[uint64]string
 
 	shortIDs  bool // the user ids of calls without 32 in their names have 16 bits
+	ipc       bool // there is the call "ipc"
 	oldRlimit bool // getrlimit is the form with signed limits
 }
 
@@ -60,6 +61,7 @@ func bind(a *arch.Arch) *table {
 	for _, s := range a.Sysnum {
 		t.names[uint64(s.Nr)] = s.Name
 		t.shortIDs = t.shortIDs || s.Name == "getuid32"
+		t.ipc = t.ipc || s.Name == "ipc"
 		t.oldRlimit = t.oldRlimit || s.Name == "ugetrlimit"
 		r := byName[rowName(a, s.Name)]
 		if f := a.ABI.Calls[s.Name]; f != nil {

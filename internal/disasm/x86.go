@@ -90,6 +90,12 @@ func (x *x86Text) askPlain(s *set, pc uint64) bool {
 				return true
 			}
 		}
+		if i := x.l.start - 1; x.l.long && i >= 0 && x.code[i]&0xf0 == 0x40 { // which faults
+			if x.ask(s, pc, append(append([]byte(nil), x.code[:i]...), x.code[i+1:]...)) {
+				x.prefix += x.prefixWord(x.code[i]) + " "
+				return true
+			}
+		}
 		return x.vexNamed()
 	}
 	code := append([]byte(nil), x.code...)

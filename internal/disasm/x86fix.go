@@ -31,24 +31,41 @@ func (x *x86Text) fixMnemonic() {
 		return
 	}
 	if x.l.space != 0 {
-		switch op := x.code[x.l.opcode]; {
-		case x.l.space == 1 && op&0xfc == 0x20:
-			x.mnem = "mov"
-		case x.l.space == 1 && op == 0x07:
-			x.mnem = pick(x.l.wide(), "sysretq", pick(x.l.long, "sysretl", "sysret"))
-		case x.l.space == 1 && op == 0x35:
-			x.mnem = pick(x.l.wide(), "sysexitq", pick(x.l.long, "sysexitl", "sysexit"))
-		case x.l.space == 1 && (op == 0x78 || op == 0x79):
-			x.mnem = strings.TrimRight(x.mnem, "lq")
-		}
-		x.prefix = strings.ReplaceAll(x.prefix, "rep ", "repz ")
+		x.fixSpace()
 		return
 	}
 	x.fixPrefix()
+	x.fixOneByte()
+}
+
+// fixSpace is for the opcodes after 0F.
+func (x *x86Text) fixSpace() {
+	switch op := x.code[x.l.opcode]; {
+	case x.l.space == 1 && op&0xfc == 0x20:
+		x.mnem = "mov"
+	case x.l.space == 1 && op == 0x07:
+		x.mnem = pick(x.l.wide(), "sysretq", pick(x.l.long, "sysretl", "sysret"))
+	case x.l.space == 1 && op == 0x35:
+		x.mnem = pick(x.l.wide(), "sysexitq", pick(x.l.long, "sysexitl", "sysexit"))
+	case x.l.space == 1 && (op == 0x78 || op == 0x79):
+		x.mnem = strings.TrimRight(x.mnem, "lq")
+	case x.l.space == 2 && op == 0xf6 && strings.HasPrefix(x.mnem, "ad"):
+		x.mnem = x.mnem[:4] // ADCX, ADOX
+	}
+	x.prefix = strings.ReplaceAll(x.prefix, "rep ", "repz ")
+}
+
+// fixOneByte is for the one-byte opcodes.
+func (x *x86Text) fixOneByte() {
 	if op := x.code[x.l.opcode]; op&0xfe == 0xd0 && len(x.ops) == 2 && strings.HasPrefix(x.ops[0], "$") {
 		x.ops = x.ops[1:] // a shift by one
 	}
 	switch op := x.code[x.l.opcode]; {
+	case op&0xfe == 0xca && x.l.wide():
+		x.mnem = "lretq"
+	case op == 0xff && x.l.seg == 0x3e && x.l.long && (x.mnem == "jmp" || x.mnem == "call"):
+		x.prefix = strings.Replace(x.prefix, "ds ", "", 1) + "notrack "
+		x.l.seg = 0
 	case op == 0x63 && x.l.long:
 		x.mnem = pick(x.l.wide(), "movslq", "movsxd")
 	case op >= 0xd8 && op <= 0xdf && x.l.modrm > 0:
@@ -137,6 +154,8 @@ func (x *x86Text) fixVector() {
 	}
 	op := x.code[x.l.opcode]
 	switch {
+	case x.l.space == 3 && op == 0x44:
+		x.fixCarryless()
 	case x.l.space == 2 && op&0xf8 == 0xf0 || x.l.space == 3 && op == 0xf0:
 		if n := len(x.mnem); x.mnem[n-1] == 'q' || x.mnem[n-1] == 'l' && x.mnem != "shl" {
 			x.mnem = x.mnem[:n-1]
@@ -145,6 +164,14 @@ func (x *x86Text) fixVector() {
 		if p := vectorPredicates[x.code[x.l.imm]&7]; p != "" && x.code[x.l.imm] < 8 && len(x.mnem) < 8 && len(x.ops) > 1 {
 			x.mnem, x.ops = "vpcmp"+p+x.mnem[5:], x.ops[1:]
 		}
+	}
+}
+
+// fixCarryless names PCLMULQDQ by the halves that it multiplies.
+func (x *x86Text) fixCarryless() {
+	halves, ok := map[byte]string{0: "lql", 1: "hql", 0x10: "lqh", 0x11: "hqh"}[x.code[x.l.imm]]
+	if i := strings.Index(x.mnem, "pclmulqdq"); ok && i >= 0 && len(x.ops) > 1 {
+		x.mnem, x.ops = x.mnem[:i]+"pclmul"+halves+"qdq", x.ops[1:]
 	}
 }
 

@@ -60,6 +60,7 @@ var x86Names = []x86Name{
 
 // x86Exact are names of 0F 01 with a whole ModRM byte.
 var x86Exact = map[[2]byte]string{
+	{0, 0xee}: "rdpkru", {0, 0xef}: "wrpkru",
 	{0xf2, 0xe9}: "xresldtrk", {0xf2, 0xe8}: "xsusldtrk",
 	{0xf3, 0xe8}: "setssbsy", {0xf3, 0xea}: "saveprevssp",
 	{0xf3, 0xec}: "uiret", {0xf3, 0xed}: "testui", {0xf3, 0xee}: "clui", {0xf3, 0xef}: "stui",
@@ -68,6 +69,10 @@ var x86Exact = map[[2]byte]string{
 // byTable looks x up in x86Names. It comes before the decoders, since x86asm
 // takes some of these for others.
 func (x *x86Text) byTable() bool {
+	if x.l.enc == encVEX && x.l.space == 1 && x.code[x.l.opcode] == 0x77 {
+		x.mnem = pick(x.code[x.l.opcode-1]&4 != 0, "vzeroall", "vzeroupper")
+		return true
+	}
 	if x.l.enc != encLegacy || x.l.space == 0 {
 		return false
 	}

@@ -5,63 +5,6 @@
 
 __thread struct ue_thread ue_now;
 
-// ---- sets of pages
-
-static uint32_t slot(const struct ue_pages *s, uint64_t k)
-{
-	uint32_t i = (uint32_t)((k * 0x9e3779b97f4a7c15ull) >> 32) & (s->cap - 1);
-	while (s->key[i] != 0 && s->key[i] != k + 1)
-		i = (i + 1) & (s->cap - 1);
-	return i;
-}
-
-bool ue_pages_has(const struct ue_pages *s, uint64_t page)
-{
-	if (s->cap == 0)
-		return false;
-	uint32_t i = slot(s, page >> 6);
-	return s->key[i] != 0 && (s->bits[i] >> (page & 63) & 1);
-}
-
-static void grow(struct ue_pages *s)
-{
-	struct ue_pages n = {.cap = s->cap ? 2 * s->cap : 64, .used = s->used};
-	n.key = calloc(n.cap, sizeof *n.key);
-	n.bits = calloc(n.cap, sizeof *n.bits);
-	if (n.key == NULL || n.bits == NULL)
-		abort();
-	for (uint32_t i = 0; i < s->cap; i++)
-		if (s->key[i] != 0) {
-			uint32_t j = slot(&n, s->key[i] - 1);
-			n.key[j] = s->key[i];
-			n.bits[j] = s->bits[i];
-		}
-	free(s->key);
-	free(s->bits);
-	*s = n;
-}
-
-void ue_pages_add(struct ue_pages *s, uint64_t page)
-{
-	if (s->used * 2 >= s->cap)
-		grow(s);
-	uint32_t i = slot(s, page >> 6);
-	if (s->key[i] == 0) {
-		s->key[i] = (page >> 6) + 1;
-		s->used++;
-	}
-	s->bits[i] |= 1ull << (page & 63);
-}
-
-void ue_pages_del(struct ue_pages *s, uint64_t page)
-{
-	if (s->cap == 0)
-		return;
-	uint32_t i = slot(s, page >> 6);
-	if (s->key[i] != 0)
-		s->bits[i] &= ~(1ull << (page & 63));
-}
-
 // ---- stopping
 
 static uint64_t pc_of(struct ue *e)
@@ -77,6 +20,7 @@ static bool note(struct ue *e, int kind, uint64_t pc)
 	if (e->stopped)
 		return false;
 	e->stopped = true;
+	e->fast = false;
 	e->stop.kind = kind;
 	e->stop.pc = pc;
 	return true;
@@ -91,8 +35,9 @@ static void halt(struct ue *e, int kind, uint64_t pc)
 void ue_interrupt(struct ue *e)
 {
 	__atomic_store_n(&e->interrupt, 1, __ATOMIC_SEQ_CST);
-	// With a hook on each instruction the hook sees the flag, and leaving at a
-	// block border would repeat an instruction.
+	// A hook on each instruction or block sees the flag. Leaving at a block
+	// border would repeat an instruction, or leave open whether the block
+	// that was entered last has run.
 	pthread_mutex_lock(&e->lock);
 	void *cpu = __atomic_load_n(&e->cpu, __ATOMIC_SEQ_CST);
 	if (cpu != NULL && e->shim && !e->hooked)
@@ -131,7 +76,7 @@ static void on_sysenter(uc_engine *uc, void *p)
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *p)
 {
 	struct ue *e = p;
-	halt(e, UE_INOUT, e->hooked ? e->at : pc_of(e));
+	halt(e, UE_INOUT, e->code_on ? e->at : pc_of(e));
 	return 0;
 }
 
@@ -177,6 +122,7 @@ static bool on_fault(uc_engine *uc, uc_mem_type type, uint64_t addr, int size, i
 	}
 	if (access == 4 && ue_now.translating)
 		pc = ue_now.tb; // nothing of the block has run
+	e->stop.between = access == 4;
 	note(e, UE_MEM, pc);
 	e->stop.addr = addr;
 	e->stop.size = size;
@@ -225,8 +171,16 @@ int ue_add_cpuid(struct ue *e, const struct ue_cpuid *c)
 
 // ---- trace
 
+void ue_note_blocks(struct ue *e)
+{
+	if (e->nids > e->ids_from)
+		e->ring[e->nrec++] = (struct ue_rec){(uintptr_t)&e->ids[e->ids_from], e->nids - e->ids_from, UE_REC_BLOCKS, 0, 0};
+	e->ids_from = e->nids;
+}
+
 static void put(struct ue *e, int kind, uint64_t a, uint64_t v, int size, uint32_t id)
 {
+	ue_note_blocks(e);
 	if (e->nrec < UE_RING)
 		e->ring[e->nrec++] = (struct ue_rec){a, v, kind, size, id};
 }
@@ -253,6 +207,11 @@ static void grow_blocks(struct ue *e)
 	free(old);
 }
 
+static inline struct ue_quick *quick_at(struct ue *e, uint64_t pc)
+{
+	return &e->quick[(pc ^ pc >> 12) & (UE_QUICK - 1)];
+}
+
 void ue_shim_translated(struct ue *e, uint64_t pc)
 {
 	if (e->trace == 0 || e->capblocks == 0)
@@ -260,88 +219,27 @@ void ue_shim_translated(struct ue *e, uint64_t pc)
 	struct ue_block *b = block_at(e, pc);
 	if (b->used)
 		b->stale = true;
+	quick_at(e, pc)->size = 0;
 }
 
-// thumb is the instruction set state that the bytes of a block are decoded in.
+static uint32_t cpsr(struct ue *e)
+{
+	uint32_t v = 0;
+	uc_reg_read(e->uc, UC_ARM_REG_CPSR, &v);
+	return v;
+}
+
+// thumb is the bit that an address is started with.
+static uint32_t thumb(struct ue *e) { return e->arch == UC_ARCH_ARM ? cpsr(e) >> 5 & 1 : 0; }
+
+// state_of is what the bytes at the PC are decoded with: for ARM bit 0 is the
+// T bit and bits 8 to 15 are ITSTATE.
 static uint32_t state_of(struct ue *e)
 {
 	if (e->arch != UC_ARCH_ARM)
 		return 0;
-	uint32_t cpsr = 0;
-	uc_reg_read(e->uc, UC_ARM_REG_CPSR, &cpsr);
-	return cpsr >> 5 & 1;
-}
-
-// define gives a block an id and puts its code into the ring.
-static void define(struct ue *e, struct ue_block *b, uint64_t pc, uint32_t size, const uint8_t *code)
-{
-	if (!b->used) {
-		b->used = true;
-		b->pc = pc;
-		e->nblocks++;
-	}
-	uint8_t *copy = realloc(b->code, size + 16);
-	if (copy == NULL)
-		abort();
-	memcpy(copy, code, size);
-	memset(copy + size, 0, 16);
-	b->code = copy;
-	b->size = size;
-	b->stale = false;
-	b->state = state_of(e);
-	b->id = e->ids++;
-	put(e, UE_REC_DEF, pc, b->state, size, b->id);
-	for (uint32_t i = 0; i < size; i += 16) {
-		uint64_t w[2];
-		memcpy(w, copy + i, 16);
-		put(e, UE_REC_BYTES, w[0], w[1], 0, b->id);
-	}
-}
-
-#define MAX_BLOCK 32768
-
-static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
-{
-	static __thread uint8_t code[MAX_BLOCK];
-	struct ue *e = p;
-	if (e->stopped)
-		return;
-	if (e->nrec > UE_RING - UE_RESERVE) {
-		halt(e, UE_FULL, pc);
-		return;
-	}
-	if (size == 0 || size > MAX_BLOCK)
-		size = 16;
-	if (e->nblocks * 2 >= e->capblocks)
-		grow_blocks(e);
-	struct ue_block *b = block_at(e, pc);
-	bool old = b->used && !b->stale && b->size == size;
-	// The stock library does not tell when it translates, so the code is
-	// compared each time.
-	if (!old || !e->shim) {
-		if (uc_mem_read(uc, pc, code, size) != UC_ERR_OK)
-			memset(code, 0, size);
-		if (!old || memcmp(code, b->code, size) != 0 || b->state != state_of(e))
-			define(e, b, pc, size, code);
-	}
-	e->cur = b->id;
-	put(e, UE_REC_BLOCK, pc, 0, size, b->id);
-}
-
-// on_access_read and on_access_write note memory accesses in program order.
-static void on_access(uc_engine *uc, uc_mem_type type, uint64_t addr, int size, int64_t v, void *p)
-{
-	struct ue *e = p;
-	if (!e->stopped)
-		ue_note_access(e, type == UC_MEM_WRITE ? UE_REC_WRITE : UE_REC_READ, addr, size, v);
-}
-
-void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v)
-{
-	if (size < 8)
-		v &= (1ull << (8 * size)) - 1;
-	e->accessed = true;
-	put(e, kind, addr, v, size, 0);
+	uint32_t v = cpsr(e);
+	return (v >> 5 & 1) | (v >> 25 & 3) << 8 | (v >> 10 & 0x3f) << 10;
 }
 
 static void note_regs(struct ue *e)
@@ -356,6 +254,191 @@ static void note_regs(struct ue *e)
 			e->regval[i] = now[i];
 			put(e, UE_REC_REG, 0, now[i], 0, i);
 		}
+}
+
+static bool watched(struct ue *e, uint64_t pc, uint32_t size)
+{
+	for (uint32_t i = 0; i < e->nwatch; i++)
+		if (e->watch[i] - pc < size)
+			return true;
+	return false;
+}
+
+// define gives a block an id and puts its code into the ring.
+static void define(struct ue *e, struct ue_block *b, uint64_t pc, uint32_t size, const uint8_t *code)
+{
+	uint32_t state = state_of(e);
+	if (!b->used) {
+		b->used = true;
+		b->pc = pc;
+		b->state = state;
+		e->nblocks++;
+	}
+	uint8_t *copy = realloc(b->code, size + 16);
+	if (copy == NULL)
+		abort();
+	memcpy(copy, code, size);
+	memset(copy + size, 0, 16);
+	b->code = copy;
+	b->size = size;
+	b->stale = false;
+	b->watched = watched(e, pc, size);
+	// Two translations of one address are told apart by their size, but not by
+	// their state: such a block is looked at each time.
+	b->mixed |= b->state != state;
+	b->state = state;
+	b->id = e->defined++;
+	put(e, UE_REC_DEF, pc, b->state, size, b->id);
+	for (uint32_t i = 0; i < size; i += 16) {
+		uint64_t w[2];
+		memcpy(w, copy + i, 16);
+		put(e, UE_REC_BYTES, w[0], w[1], 0, b->id);
+	}
+}
+
+#define MAX_BLOCK 32768
+
+// soft tells whether a stop was made by a hook: the instructions that run
+// until it takes effect, in a Thumb IT block, are traced as others are.
+static bool soft(struct ue *e)
+{
+	switch (e->stop.kind) {
+	case UE_LIMIT: case UE_BREAK: case UE_TAKEN: case UE_INTERRUPT: case UE_FULL: case UE_WATCH:
+		return true;
+	}
+	return false;
+}
+
+static struct ue_block *current(struct ue *e, uint64_t pc, uint32_t size)
+{
+	static __thread uint8_t code[MAX_BLOCK];
+	if (size == 0 || size > MAX_BLOCK)
+		size = 16;
+	if (e->nblocks * 2 >= e->capblocks)
+		grow_blocks(e);
+	struct ue_block *b = block_at(e, pc);
+	bool old = b->used && !b->stale && b->size == size;
+	// The stock library does not tell when it translates, so the code is
+	// compared each time.
+	if (!old || !e->shim || b->mixed) {
+		if (uc_mem_read(e->uc, pc, code, size) != UC_ERR_OK)
+			memset(code, 0, size);
+		if (!old || memcmp(code, b->code, size) != 0 || b->state != state_of(e))
+			define(e, b, pc, size, code);
+	}
+	return b;
+}
+
+// left_early notes, for the stock library, that the block before was left in
+// the middle: one that writes to its own code is left and goes on as another.
+static void left_early(struct ue *e, uint64_t pc)
+{
+	if (e->entered && !e->at_new && e->at == pc && e->at + e->at_size != e->last_end)
+		put(e, UE_REC_CUT, pc, 0, 0, e->cur);
+}
+
+// set_fast tells whether the next block may be one of which nothing but its
+// id is wanted.
+static void set_fast(struct ue *e)
+{
+	e->fast = e->trace == UE_TRACE_BLOCK && e->shim && !e->code_on && !e->muted && !e->passing && !e->stopped;
+}
+
+// enter notes that a block has been entered.
+static void enter(struct ue *e, const struct ue_block *b)
+{
+	e->cur = b->id;
+	if (e->trace != UE_TRACE_BLOCK) {
+		put(e, UE_REC_BLOCK, b->pc, 0, b->size, b->id);
+		return;
+	}
+	e->ids[e->nids++] = b->id;
+	if (!b->mixed && !b->watched)
+		*quick_at(e, b->pc) = (struct ue_quick){b->pc, b->size, b->id};
+}
+
+static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, uint32_t size);
+
+static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
+{
+	struct ue *e = p;
+	const struct ue_quick *q = quick_at(e, pc);
+	uint32_t n = e->nids;
+	if (__builtin_expect(e->fast && n < UE_IDS && !__atomic_load_n(&e->interrupt, __ATOMIC_RELAXED) && q->pc == pc && q->size == size, 1)) {
+		e->ids[n] = q->id;
+		e->nids = n + 1;
+		return;
+	}
+	on_block_slow(e, pc, size);
+}
+
+static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, uint32_t size)
+{
+	if (e->muted)
+		return;
+	if (e->stopped) {
+		// A stop that was late has let the block before run to its end.
+		e->stop.between = true;
+		return;
+	}
+	if (e->nrec > UE_RING - UE_RESERVE || e->nids == UE_IDS) {
+		e->stop.between = true;
+		halt(e, UE_FULL, pc);
+		return;
+	}
+	if (!e->code_on && interrupted(e)) {
+		e->stop.between = true;
+		halt(e, UE_INTERRUPT, pc);
+		return;
+	}
+	struct ue_block *b = current(e, pc, size);
+	if (b->watched && !(e->passing && e->passed == pc)) {
+		e->stop.between = true;
+		halt(e, UE_WATCH, pc);
+		return;
+	}
+	e->passing = false;
+	set_fast(e);
+	if (!e->shim)
+		left_early(e, pc);
+	if (e->trace & UE_TRACE_REG) {
+		note_regs(e); // of the last instruction of the block before
+		e->noted = true;
+	}
+	e->entered = true;
+	e->last_end = pc + b->size;
+	e->at_new = true;
+	enter(e, b);
+}
+
+void ue_note_cut(struct ue *e)
+{
+	if (e->trace != 0 && !e->stopped && !e->muted)
+		put(e, UE_REC_CUT, pc_of(e), 0, 0, e->cur);
+}
+
+// on_access notes memory accesses in program order.
+static void on_access(uc_engine *uc, uc_mem_type type, uint64_t addr, int size, int64_t v, void *p)
+{
+	struct ue *e = p;
+	if ((!e->stopped || soft(e)) && !e->muted)
+		ue_note_access(e, type == UC_MEM_WRITE ? UE_REC_WRITE : UE_REC_READ, addr, size, v);
+}
+
+void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v)
+{
+	e->accessed = true;
+	if (e->quiet)
+		return;
+	if (size < 8)
+		v &= (1ull << (8 * size)) - 1;
+	put(e, kind, addr, v, size, 0);
+}
+
+void ue_quiet(struct ue *e, uint32_t from)
+{
+	e->quiet = true;
+	e->quiet_at = from;
 }
 
 // ---- the hook on each instruction
@@ -376,14 +459,31 @@ static bool among(const uint64_t *l, uint32_t n, uint64_t v)
 	return false;
 }
 
+static void note_insn(struct ue *e, uint64_t pc, uint32_t size)
+{
+	if ((e->trace & UE_TRACE_REG) && !e->noted)
+		note_regs(e);
+	e->noted = false;
+	put(e, UE_REC_INSN, pc, 0, size, e->cur);
+}
+
 static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
-	if (e->stopped)
+	if (e->stopped) {
+		if (soft(e) && (e->trace & UE_TRACE_INSN))
+			note_insn(e, pc, size);
 		return;
+	}
 	bool first = e->first;
 	e->first = false;
 	e->at = pc;
+	e->at_size = size;
+	e->recent[e->nrecent++ % UE_RECENT] = pc;
+	e->at_new = false;
+	e->quiet = false;
+	if ((e->trace & UE_TRACE_INSN) && !e->muted)
+		note_insn(e, pc, size); // ue_run takes it back if a stop comes before it
 	if (interrupted(e)) {
 		halt(e, UE_INTERRUPT, pc);
 		return;
@@ -404,13 +504,24 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		e->count++;
 		e->next = pc + size;
 	}
-	if (e->trace & UE_TRACE_INSN) {
-		if (e->trace & UE_TRACE_REG)
-			note_regs(e);
-		put(e, UE_REC_INSN, pc, 0, size, e->cur);
-		if (e->nrec > UE_RING - UE_RESERVE)
-			halt(e, UE_FULL, pc);
-	}
+	if (e->trace != 0 && !e->muted && e->nrec > UE_RING - UE_RESERVE)
+		halt(e, UE_FULL, pc);
+}
+
+// purge makes the library forget hooks that were deleted, which it does at the
+// end of a run: until then it goes on translating for them. This run ends
+// before its first instruction.
+static uc_err purge(struct ue *e)
+{
+	if (!e->shim)
+		return UC_ERR_OK;
+	struct ue_thread outer = ue_now;
+	ue_now = (struct ue_thread){.e = e};
+	e->idle = true;
+	uc_err r = uc_emu_start(e->uc, pc_of(e) | thumb(e), ~(uint64_t)0, 0, 0);
+	e->idle = false;
+	ue_now = outer;
+	return r;
 }
 
 // The library binds hooks at translation, so what is translated is dropped
@@ -420,11 +531,11 @@ static uc_err set_hook(struct ue *e, bool on, bool *is, uc_hook *h, int type, vo
 	if (on == *is)
 		return UC_ERR_OK;
 	uc_err r = on ? uc_hook_add(e->uc, h, type, fn, e, (uint64_t)1, (uint64_t)0) : uc_hook_del(e->uc, *h);
-	if (r == UC_ERR_OK) {
-		*is = on;
-		ue_drop_all(e);
-	}
-	return r;
+	if (r != UC_ERR_OK)
+		return r;
+	*is = on;
+	ue_drop_all(e);
+	return on ? r : purge(e);
 }
 
 // want installs the hooks that limits, trace and library ask for.
@@ -437,26 +548,35 @@ static uc_err want(struct ue *e, bool limits)
 		r = set_hook(e, e->trace != 0, &e->block_on, &e->block, UC_HOOK_BLOCK, on_block);
 	if (r == UC_ERR_OK)
 		r = set_hook(e, e->trace & UE_TRACE_MEM, &e->mem_on, &e->mem, UC_HOOK_MEM_READ_AFTER | UC_HOOK_MEM_WRITE, on_access);
-	e->hooked = e->code_on;
+	e->hooked = e->code_on || e->block_on;
 	pthread_mutex_unlock(&e->lock);
 	return r;
 }
 
-uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs)
+uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const uint64_t *watch, int nwatch)
 {
-	if (nregs > UE_REGS)
+	if (nregs > UE_REGS || nwatch > UE_WATCHES)
 		return UC_ERR_ARG;
 	if (flags != 0 && e->ring == NULL) {
 		e->ring = malloc(UE_RING * sizeof *e->ring);
-		if (e->ring == NULL)
+		e->ids = malloc(UE_IDS * sizeof *e->ids);
+		e->quick = malloc(UE_QUICK * sizeof *e->quick);
+		if (e->ring == NULL || e->ids == NULL || e->quick == NULL)
 			return UC_ERR_NOMEM;
 	}
+	if (e->quick != NULL)
+		memset(e->quick, 0, UE_QUICK * sizeof *e->quick);
 	e->trace = flags;
 	e->nregs = nregs;
 	for (int i = 0; i < nregs; i++) {
 		e->regs[i] = regs[i];
 		e->regval[i] = 0;
 	}
+	e->nwatch = nwatch;
+	for (int i = 0; i < nwatch; i++)
+		e->watch[i] = watch[i];
+	for (uint32_t i = 0; i < e->capblocks; i++)
+		e->blocks[i].watched = e->blocks[i].used && watched(e, e->blocks[i].pc, e->blocks[i].size);
 	return want(e, false);
 }
 
@@ -558,9 +678,10 @@ uc_err ue_close(struct ue *e)
 		free(e->blocks[i].code);
 	free(e->blocks);
 	free(e->ring);
+	free(e->ids);
+	free(e->quick);
 	free(e->cpuid);
-	free(e->marked.key);
-	free(e->marked.bits);
+	ue_pages_free(&e->marked);
 	free(e);
 	return r;
 }
@@ -577,9 +698,10 @@ static bool resumes(struct ue *e)
 		return false;
 	if (!e->stopped)
 		return true;
-	if (e->stop.kind != UE_INVALID || !e->hooked || e->at == e->stop.pc)
+	if (e->stop.kind != UE_INVALID || !e->code_on || e->at == e->stop.pc)
 		return false;
 	e->stopped = false;
+	set_fast(e);
 	return true;
 }
 
@@ -597,7 +719,48 @@ static bool splits(struct ue *e)
 	e->missing = e->stop.addr;
 	uc_ctl_remove_cache(e->uc, e->lone, e->missing + 1);
 	e->stopped = false;
+	e->stop.between = false;
+	set_fast(e);
 	return true;
+}
+
+// it_state is ITSTATE of the Thumb instruction at pc, found by decoding from
+// the IT instruction, which has run a little before.
+static uint32_t it_state(struct ue *e, uint64_t pc)
+{
+	for (uint32_t i = 0; i < UE_RECENT; i++) {
+		uint64_t at = e->recent[i];
+		uint16_t h;
+		if (pc - at - 1 >= 16 || uc_mem_read(e->uc, at, &h, 2) != UC_ERR_OK || (h & 0xff00) != 0xbf00 || (h & 15) == 0)
+			continue;
+		uint32_t it = h & 0xff;
+		for (at += 2; at < pc && uc_mem_read(e->uc, at, &h, 2) == UC_ERR_OK; at += h >= 0xe800 ? 4 : 2)
+			it = (it & 0xe0) | (it << 1 & 0x1f);
+		if (at == pc && (it & 15) != 0)
+			return it;
+	}
+	return 0;
+}
+
+// mend_it puts ITSTATE back, which a fault in the stock library leaves 0.
+static void mend_it(struct ue *e)
+{
+	if (thumb(e) == 0)
+		return;
+	uint32_t v = cpsr(e), it = it_state(e, pc_of(e));
+	v = (v & ~0x0600fc00u) | (it & 3) << 25 | (it >> 2) << 10;
+	uc_reg_write(e->uc, UC_ARM_REG_CPSR, &v);
+}
+
+// settle ends the trace of a run.
+static void settle(struct ue *e)
+{
+	// An instruction that notes its accesses beforehand does all or, when it
+	// faults, none of them.
+	if (e->quiet && e->stop.kind == UE_MEM && e->nrec > e->quiet_at)
+		e->nrec = e->quiet_at;
+	if ((e->trace & UE_TRACE_REG) && !e->muted)
+		note_regs(e);
 }
 
 uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
@@ -612,23 +775,28 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	e->first = true;
 	e->restore = false;
 	e->stopped = false;
+	e->quiet = false;
+	e->entered = e->noted = false;
 	uc_err r = want(e, e->counting);
 	if (r != UC_ERR_OK)
 		return r;
+	set_fast(e);
 	if (interrupted(e)) {
 		e->stop.kind = UE_INTERRUPT;
 		e->stop.pc = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
+		e->stop.between = true;
 		return UC_ERR_OK;
 	}
 	struct ue_thread outer = ue_now;
 	ue_now = (struct ue_thread){.e = e};
 	for (;;) {
-		// An address that no instruction can have: the end is always a stop.
-		r = uc_emu_start(e->uc, pc, ~(uint64_t)0, 0, 0);
+		// The run would end at address 0, where nothing is mapped. Any other
+		// end costs time: the library forgets the translation at it each time.
+		r = uc_emu_start(e->uc, pc, 0, 0, 0);
 		if (r != UC_ERR_OK && !e->stopped)
 			break;
 		if (resumes(e))
-			pc = pc_of(e) | state_of(e);
+			pc = pc_of(e) | thumb(e);
 		else if (splits(e))
 			pc = e->lone;
 		else
@@ -637,23 +805,34 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	e->lone = e->missing = 0;
 	ue_now = outer;
 	e->stop.insns = e->count;
+	if (!e->stopped && r == UC_ERR_OK && pc_of(e) == 0) {
+		e->stopped = true;
+		e->stop.kind = UE_MEM;
+		e->stop.access = 4;
+		e->stop.size = 1;
+	}
 	if (!e->stopped) {
 		e->stop.kind = UE_END;
 		e->stop.pc = pc_of(e);
+		e->stop.between = true;
 		return r;
 	}
-	if (e->restore)
+	if (e->restore) {
 		uc_context_restore(e->uc, e->fault);
-	if (e->stop.kind == UE_FULL || e->stop.kind == UE_LIMIT || e->stop.kind == UE_BREAK || e->stop.kind == UE_TAKEN || e->stop.kind == UE_INTERRUPT) {
+		mend_it(e);
+	}
+	if (soft(e)) {
 		// A stop that the library could not make at once, in an IT block, is
 		// where the PC is.
-		uint64_t now = pc_of(e);
-		e->stop.pc = now;
-		if (e->stop.kind == UE_FULL && e->nrec > 0 && e->ring[e->nrec - 1].kind == UE_REC_INSN && e->ring[e->nrec - 1].a == now)
+		e->stop.pc = pc_of(e);
+		if (e->nrec > 0 && e->ring[e->nrec - 1].kind == UE_REC_INSN && e->ring[e->nrec - 1].a == e->stop.pc)
 			e->nrec--; // it will run, and be noted, when the run goes on
 	}
-	if ((e->trace & UE_TRACE_BLOCK) && !(e->trace & UE_TRACE_INSN) && e->stop.kind != UE_FULL)
-		put(e, UE_REC_CUT, e->stop.pc, e->stop.kind, 0, e->cur);
+	if (e->stop.kind == UE_WATCH) {
+		e->passing = true;
+		e->passed = e->stop.pc;
+	}
+	settle(e);
 	return UC_ERR_OK;
 }
 
@@ -679,56 +858,11 @@ uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n)
 	return uc_reg_write_batch(e->uc, ids, p, n);
 }
 
-// ---- translations
-
-// ue_drop forgets the translations of [addr,addr+size). A page that lies in
-// the range whole need not be watched for writes any more.
-void ue_drop(struct ue *e, uint64_t addr, uint64_t size)
+uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot)
 {
-	uint64_t end = addr + size;
-	if (!e->shim) {
-		uc_ctl_remove_cache(e->uc, addr, end);
-		return;
-	}
-	for (uint64_t page = addr >> e->shift; page <= (end - 1) >> e->shift; page++) {
-		if (!ue_pages_has(&e->marked, page))
-			continue;
-		uint64_t a = page << e->shift, z = a + (1ull << e->shift);
-		bool whole = addr <= a && z <= end;
-		uc_ctl_remove_cache(e->uc, a < addr ? addr : a, z > end ? end : z);
-		if (whole)
-			ue_pages_del(&e->marked, page);
-	}
-}
-
-bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size)
-{
-	if (!e->shim)
-		return true;
-	for (uint64_t page = addr >> e->shift; page <= (addr + size - 1) >> e->shift; page++)
-		if (ue_pages_has(&e->marked, page))
-			return true;
-	return false;
-}
-
-// ue_drop_all forgets all translations, without the library's own flush, which
-// takes seconds in 2.0.1.
-void ue_drop_all(struct ue *e)
-{
-	if (e->shim) {
-		for (uint32_t i = 0; i < e->marked.cap; i++)
-			for (uint64_t bits = e->marked.key[i] ? e->marked.bits[i] : 0; bits != 0; bits &= bits - 1) {
-				uint64_t page = (e->marked.key[i] - 1) << 6 | __builtin_ctzll(bits);
-				uc_ctl_remove_cache(e->uc, page << e->shift, (page + 1) << e->shift);
-			}
-		return;
-	}
-	uc_mem_region *r = NULL;
-	uint32_t n = 0;
-	if (uc_mem_regions(e->uc, &r, &n) != UC_ERR_OK)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		if (r[i].perms & UC_PROT_EXEC)
-			uc_ctl_remove_cache(e->uc, r[i].begin, r[i].end + 1);
-	uc_free(r);
+	// The library forgets what it has translated neither when memory ceases to
+	// be executable nor, in 2.1, when it is written to in between.
+	if (size != 0)
+		ue_drop(e, addr, size);
+	return uc_mem_protect(e->uc, addr, size, prot);
 }

@@ -11,7 +11,7 @@
 // Why a run ended; uc.go has the same list.
 enum {
 	UE_END, UE_INTR, UE_SYSCALL, UE_SYSENTER, UE_INOUT, UE_INVALID, UE_MEM,
-	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL
+	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH
 };
 
 struct ue_stop {
@@ -19,6 +19,7 @@ struct ue_stop {
 	int32_t intno;
 	int32_t size;   // of a memory access
 	int32_t access; // 1 read, 2 write, 4 fetch
+	int32_t between; // the block entered last has run to its end
 	uint64_t pc;
 	uint64_t addr;
 	uint64_t insns; // executed, when they were counted
@@ -32,7 +33,7 @@ struct ue_pages {
 
 bool ue_pages_has(const struct ue_pages *s, uint64_t page);
 void ue_pages_add(struct ue_pages *s, uint64_t page);
-void ue_pages_del(struct ue_pages *s, uint64_t page);
+void ue_pages_free(struct ue_pages *s);
 
 // One entry of the trace ring.
 struct ue_rec {
@@ -44,27 +45,40 @@ struct ue_rec {
 };
 
 enum {
-	UE_REC_DEF = 1, // block id: size bytes of code at a; v is the instruction set state; the bytes follow
+	UE_REC_DEF = 1, // block id: size bytes of code at a; v is state_of at its start; the bytes follow
 	UE_REC_BYTES,   // up to 16 bytes of code in a and v
 	UE_REC_BLOCK,   // block id was entered
 	UE_REC_INSN,    // the instruction at a is about to run, in block id
 	UE_REC_REG,     // register id (index in the list) is v now
 	UE_REC_READ,    // size bytes at a were read: v
 	UE_REC_WRITE,   // size bytes at a are written: v
-	UE_REC_CUT      // the block entered last ran up to a only
+	UE_REC_CUT,     // the block entered last ran up to a only and left by itself
+	UE_REC_BLOCKS   // v blocks were entered, whose ids are at a in the host
 };
 
 enum { UE_TRACE_BLOCK = 1, UE_TRACE_INSN = 2, UE_TRACE_REG = 4, UE_TRACE_MEM = 8 };
 
 #define UE_RING (1 << 16)
 #define UE_RESERVE 4096 // places kept free for what one instruction or block can add
+#define UE_IDS (1 << 16)
+#define UE_QUICK (1 << 12)
 #define UE_REGS 64
+#define UE_WATCHES 16
+#define UE_RECENT 8
 
 struct ue_block {
 	uint64_t pc;
 	uint8_t *code;
 	uint32_t id, size, state;
 	bool used, stale;
+	bool mixed;   // entered in several states
+	bool watched; // an address that is watched lies in it
+};
+
+// A block as on_block mostly meets it: nothing has changed.
+struct ue_quick {
+	uint64_t pc;
+	uint32_t size, id;
 };
 
 struct ue_cpuid { uint32_t leaf, sub, r[4]; };
@@ -75,6 +89,7 @@ struct ue {
 	int shift;        // log2 of the size of the engine's pages
 	bool shim;        // the shim is in effect
 	bool hooked;      // there is a hook on each instruction
+	bool idle;        // this run is to end before its first instruction
 	struct ue_stop stop;
 	bool stopped;
 	uint64_t at;      // with a hook on each instruction: the one that runs
@@ -83,6 +98,8 @@ struct ue {
 	void *cpu;        // CPUState, once known
 	uc_context *fault; // stock engine: registers at the first fault of a run
 	bool restore;
+	uint64_t recent[UE_RECENT]; // the last instructions that a hook has seen
+	uint32_t nrecent;
 
 	uc_hook code, block, mem;
 	bool code_on, block_on, mem_on;
@@ -104,11 +121,26 @@ struct ue {
 
 	// trace
 	int trace;
+	bool muted; // what runs is not the guest's
 	struct ue_rec *ring;
 	uint32_t nrec;
-	bool full, accessed;
+	// Where only blocks are traced their ids are collected here.
+	uint32_t *ids, nids, ids_from; // from ids_from on there is no record of them yet
+	struct ue_quick *quick;
+	bool fast; // blocks found in quick need no more looks
+	bool accessed; // a hook has seen the access under way
+	bool quiet;    // the accesses of this instruction have been noted from index quiet_at on
+	uint32_t quiet_at;
+	uint32_t at_size; // of the instruction that runs
+	bool at_new;      // no instruction of the block entered last has run
+	uint64_t watch[UE_WATCHES], passed; // passed is the watched block to let through
+	uint32_t nwatch;
+	bool passing;
 	struct ue_block *blocks;
-	uint32_t nblocks, capblocks, ids, cur;
+	uint64_t last_end; // of the block entered last
+	bool entered;      // a block has been, in this run
+	bool noted;        // no instruction has run since the registers were looked at
+	uint32_t nblocks, capblocks, defined, cur;
 	int regs[UE_REGS], nregs;
 	uint64_t regval[UE_REGS];
 
@@ -133,20 +165,25 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 void ue_interrupt(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
-void ue_drop(struct ue *e, uint64_t addr, uint64_t size);
+uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
+void ue_drop(struct ue *e, uint64_t addr, uint64_t size); // forgets the translations of [addr,addr+size)
 bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size);
-void ue_drop_all(struct ue *e);
+void ue_drop_all(struct ue *e); // all of them
 int ue_add_cpuid(struct ue *e, const struct ue_cpuid *c);
-uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs);
+uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const uint64_t *watch, int nwatch);
 
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
 void ue_shim_exit(void *cpu);                    // asks a run to end at the next block
 void ue_shim_restore(void);                      // registers as before the access under way
 void ue_shim_translated(struct ue *e, uint64_t pc);
+void ue_shim_refill(struct ue *e, uint64_t addr); // the page is not watched for writes any more
 void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations);
 
 // Trace records from the shim.
 void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v);
+void ue_note_blocks(struct ue *e); // makes a record of the ids that have none
+void ue_note_cut(struct ue *e);   // translated code is left in mid-block, at the PC
+void ue_quiet(struct ue *e, uint32_t from); // the accesses of this instruction have been noted, from ring index from on
 
 #endif

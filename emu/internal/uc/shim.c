@@ -24,7 +24,7 @@ static __thread uint64_t count_stores, count_fills, count_translations;
 // faulted tells a wrapper of a store that the access under way has failed.
 static inline bool faulted(void)
 {
-	return ue_now.e != NULL && ue_now.e->stopped && ue_now.e->stop.kind == UE_MEM;
+	return ue_now.cpu != NULL && ue_now.e != NULL && ue_now.e->stopped && ue_now.e->stop.kind == UE_MEM;
 }
 
 static void mark(struct ue *e, uint64_t page, void (*flush)(void *, uint64_t), void *cpu)
@@ -86,7 +86,7 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 static inline bool tracing(void)
 {
 	struct ue *e = ue_now.e;
-	if (e == NULL || !(e->trace & UE_TRACE_MEM) || e->stopped)
+	if (e == NULL || !(e->trace & UE_TRACE_MEM) || e->stopped || e->muted)
 		return false;
 	e->accessed = false;
 	return true;
@@ -128,8 +128,18 @@ static inline bool tracing(void)
 	REAL(void, tlb_flush_page_##S, (void *, T)); \
 	REAL(void, tlb_flush_##S, (void *)); \
 	REAL(void, cpu_loop_exit_##S, (void *)); \
+	REAL(void, cpu_loop_exit_noexc_##S, (void *)); \
 	REAL(bool, cpu_restore_state_##S, (void *, uintptr_t, bool)); \
 	static void flush_##S(void *cpu, uint64_t addr) { real_tlb_flush_page_##S(cpu, (T)addr); } \
+	\
+	/* A block that writes to its own code is left before the store, which runs \
+	   again in a block of its own. */ \
+	void cpu_loop_exit_noexc_##S(void *cpu) \
+	{ \
+		if (ue_now.e != NULL && ue_now.e->shim) \
+			ue_note_cut(ue_now.e); \
+		real_cpu_loop_exit_noexc_##S(cpu); \
+	} \
 	\
 	int cpu_exec_##S(void *uc, void *cpu) \
 	{ \
@@ -139,7 +149,9 @@ static inline bool tracing(void)
 		ue_now.cpu = cpu; \
 		__atomic_store_n(&e->cpu, cpu, __ATOMIC_SEQ_CST); \
 		int r = EXCP_INTERRUPT; \
-		if (!__atomic_load_n(&e->interrupt, __ATOMIC_SEQ_CST)) \
+		if (e->idle) \
+			uc_emu_stop(e->uc); \
+		else if (e->hooked || !__atomic_load_n(&e->interrupt, __ATOMIC_SEQ_CST)) \
 			r = real_cpu_exec_##S(uc, cpu); \
 		ue_shim_left(e); \
 		return r; \
@@ -214,7 +226,7 @@ static inline bool tracing(void)
 	{ \
 		return FIND(cpu_exec_##S) && FIND(tlb_set_page_with_attrs_##S) && FIND(tb_gen_code_##S) && \
 		       FIND(tlb_set_dirty_##S) && FIND(tlb_flush_page_##S) && FIND(tlb_flush_##S) && \
-		       FIND(cpu_loop_exit_##S) && FIND(cpu_restore_state_##S) && \
+		       FIND(cpu_loop_exit_##S) && FIND(cpu_loop_exit_noexc_##S) && FIND(cpu_restore_state_##S) && \
 		       FIND(helper_ret_stb_mmu_##S) && FIND(helper_le_stw_mmu_##S) && FIND(helper_be_stw_mmu_##S) && \
 		       FIND(helper_le_stl_mmu_##S) && FIND(helper_be_stl_mmu_##S) && FIND(helper_le_stq_mmu_##S) && \
 		       FIND(helper_be_stq_mmu_##S) && FIND(helper_ret_ldub_mmu_##S) && FIND(helper_le_lduw_mmu_##S) && \
@@ -238,7 +250,7 @@ static void ue_shim_left(struct ue *e)
 {
 	ue_now.ra = 0;
 	ue_now.translating = false;
-	if (!e->stopped && !e->hooked && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST)) {
+	if (!e->stopped && !e->hooked && !e->idle && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST)) {
 		e->stopped = true;
 		e->stop.kind = UE_INTERRUPT;
 		e->stop.pc = 0; // ue_run reads the register
@@ -301,23 +313,113 @@ uint64_t helper_load_tbu_ppc64(void *env) { return timebase() >> 32; }
 WAIT(arm, helper_yield)
 WAIT(arm, helper_wfe)
 
-// Clearing a cache line calls no hook for memory.
+// Instructions that reach memory with no hook called, or with some of their
+// bytes only. They are noted before they run: the library's functions take
+// their return address for the place in translated code, so ours end in a
+// jump to them, which a call followed by anything is not.
+
+// clears notes that a cache line is set to zero.
+static void clears(uint64_t addr, int size)
+{
+	if (!tracing())
+		return;
+	uint32_t from = ue_now.e->nrec;
+	for (int i = 0; i < size; i += 8)
+		ue_note_access(ue_now.e, UE_REC_WRITE, addr + i, 8, 0);
+	ue_quiet(ue_now.e, from);
+}
+
+static uint64_t masked(struct ue *e, uint64_t addr) { return e->mode & UC_MODE_PPC64 ? addr : (uint32_t)addr; }
+
+// string_piece notes n bytes, up to 4, of a load or store of several words; a
+// store has them in the high bytes of val.
+static void string_piece(struct ue *e, int kind, uint64_t addr, int n, uint32_t val)
+{
+	uint8_t b[4];
+	if (kind == UE_REC_READ) {
+		if (uc_mem_read(e->uc, addr, b, n) != UC_ERR_OK)
+			return; // it will fault
+		val = 0;
+		for (int i = 0; i < n; i++)
+			val |= (uint32_t)b[i] << (24 - 8 * i);
+	}
+	if (n == 3) {
+		ue_note_access(e, kind, addr, 2, val >> 16);
+		ue_note_access(e, kind, masked(e, addr + 2), 1, val >> 8);
+		return;
+	}
+	ue_note_access(e, kind, addr, n, val >> (32 - 8 * n));
+}
+
+// string notes nb bytes at addr, loaded to or stored from registers from reg on.
+static void string(int kind, uint64_t addr, uint32_t nb, uint32_t reg)
+{
+	if (!tracing() || nb > 128)
+		return;
+	struct ue *e = ue_now.e;
+	uint32_t from = e->nrec;
+	for (uint32_t i = 0; i < nb; i += 4, reg = (reg + 1) & 31) {
+		uint64_t v = 0;
+		if (kind == UE_REC_WRITE)
+			uc_reg_read(e->uc, UC_PPC_REG_0 + reg, &v);
+		string_piece(e, kind, masked(e, addr + i), nb - i < 4 ? nb - i : 4, v);
+	}
+	ue_quiet(e, from);
+}
+
+// begins notes where in translated code a function of the library was called.
+#define BEGINS() (ue_now.ra = (uintptr_t)__builtin_return_address(0))
+
 #define CLEAR(S, T, name, line, args, call) \
 	REAL(void, name##_##S, args); \
 	void name##_##S args \
 	{ \
-		bool t = tracing(); \
+		clears((T)addr & ~(T)(line - 1), line); \
+		BEGINS(); \
 		real_##name##_##S call; \
-		if (t && !ue_now.e->stopped) \
-			for (int i = 0; i < line; i += 8) \
-				ue_note_access(ue_now.e, UE_REC_WRITE, ((T)addr & ~(T)(line - 1)) + i, 8, 0); \
 	}
+
 CLEAR(ppc, uint32_t, helper_dcbz, 32, (void *env, uint32_t addr, uint32_t op), (env, addr, op))
 CLEAR(ppc64, uint64_t, helper_dcbz, 128, (void *env, uint64_t addr, uint32_t op), (env, addr, op))
 CLEAR(aarch64, uint64_t, helper_dc_zva, 64, (void *env, uint64_t addr), (env, addr))
 
+#define SEVERAL(S, T, name, kind, nb, first, args, call) \
+	REAL(void, name##_##S, args); \
+	void name##_##S args \
+	{ \
+		string(kind, addr, nb, first); \
+		BEGINS(); \
+		real_##name##_##S call; \
+	}
+#define SEVERALS(S, T) \
+	SEVERAL(S, T, helper_lmw, UE_REC_READ, 4 * (32 - reg), reg, (void *env, T addr, uint32_t reg), (env, addr, reg)) \
+	SEVERAL(S, T, helper_stmw, UE_REC_WRITE, 4 * (32 - reg), reg, (void *env, T addr, uint32_t reg), (env, addr, reg)) \
+	SEVERAL(S, T, helper_lsw, UE_REC_READ, nb, reg, (void *env, T addr, uint32_t nb, uint32_t reg), (env, addr, nb, reg)) \
+	SEVERAL(S, T, helper_stsw, UE_REC_WRITE, nb, reg, (void *env, T addr, uint32_t nb, uint32_t reg), (env, addr, nb, reg)) \
+	SEVERAL(S, T, helper_lswx, UE_REC_READ, lswx_bytes(), reg, \
+		(void *env, T addr, uint32_t reg, uint32_t ra, uint32_t rb), (env, addr, reg, ra, rb))
+
+// lswx_bytes is the count of LSWX, in the low bits of XER.
+static uint32_t lswx_bytes(void)
+{
+	uint64_t v = 0;
+	if (tracing())
+		uc_reg_read(ue_now.e->uc, UC_PPC_REG_XER, &v);
+	return v & 127;
+}
+
+SEVERALS(ppc, uint32_t)
+SEVERALS(ppc64, uint64_t)
+
 // cpu_exit is the same for all guests.
 REAL(void, cpu_exit, (void *));
+
+static bool bind_several(void)
+{
+	return FIND(helper_lmw_ppc) && FIND(helper_stmw_ppc) && FIND(helper_lsw_ppc) && FIND(helper_stsw_ppc) && FIND(helper_lswx_ppc) &&
+	       FIND(helper_lmw_ppc64) && FIND(helper_stmw_ppc64) && FIND(helper_lsw_ppc64) && FIND(helper_stsw_ppc64) &&
+	       FIND(helper_lswx_ppc64);
+}
 
 static bool bind_more(void)
 {
@@ -325,7 +427,7 @@ static bool bind_more(void)
 	return real_cpu_exit != NULL && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
 	       FIND(helper_outb_x86_64) && FIND(helper_outw_x86_64) && FIND(helper_outl_x86_64) &&
 	       FIND(helper_yield_arm) && FIND(helper_wfe_arm) &&
-	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64);
+	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64) && bind_several();
 }
 
 // ---- by architecture
@@ -345,6 +447,24 @@ static bool restore_of(struct ue *e, uintptr_t ra)
 		return real_cpu_restore_state_ppc(ue_now.cpu, ra, true);
 	}
 	return false;
+}
+
+void ue_shim_refill(struct ue *e, uint64_t addr)
+{
+	if (e->cpu == NULL)
+		return;
+	switch (e->arch) {
+	case UC_ARCH_X86:
+		return flush_x86_64(e->cpu, addr);
+	case UC_ARCH_ARM:
+		return flush_arm(e->cpu, addr);
+	case UC_ARCH_ARM64:
+		return flush_aarch64(e->cpu, addr);
+	case UC_ARCH_PPC:
+		if (e->mode & UC_MODE_PPC64)
+			return flush_ppc64(e->cpu, addr);
+		return flush_ppc(e->cpu, addr);
+	}
 }
 
 void ue_shim_restore(void)

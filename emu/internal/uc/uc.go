@@ -11,7 +11,10 @@
 // ucnum.
 package uc
 
-import "errors"
+import (
+	"errors"
+	"unsafe"
+)
 
 // Config chooses the guest CPU.
 type Config struct {
@@ -37,6 +40,7 @@ const (
 	KindTaken                   // a branch was taken
 	KindInterrupt               // Interrupt was called
 	KindRingFull                // the trace ring must be drained
+	KindWatch                   // a block that holds a watched address is next
 )
 
 // Stop says why and where a run ended. PC is the next instruction to run
@@ -50,6 +54,9 @@ type Stop struct {
 	Size   int    // KindMem: bytes
 	Access int    // KindMem: 1 read, 2 write, 4 fetch
 	Insns  uint64 // executed, if Limit had them counted
+	// Between tells, with a trace, that the block entered last has run to its
+	// end; else it ran up to PC.
+	Between bool
 }
 
 // Limit bounds a run; the zero Limit runs until something happens. A limit
@@ -58,6 +65,15 @@ type Limit struct {
 	Insns uint64   // stop after so many instructions
 	Stops []uint64 // stop before these, rising, but not before the first instruction
 	Taken bool     // stop after a taken branch
+}
+
+// File is a set of registers that go along with runs: Vals[i] is register
+// IDs[i], and bit i of Dirty says that the engine has another value. There
+// are at most 64.
+type File struct {
+	IDs   []int32
+	Vals  []uint64
+	Dirty uint64
 }
 
 // CP addresses an ARM coprocessor or AArch64 system register.
@@ -80,14 +96,17 @@ type RecKind uint16
 
 // The kinds, in the order of engine.h.
 const (
-	RecDef   RecKind = iota + 1 // block ID is Size bytes of code at A, in instruction set state V; RecBytes follow
-	RecBytes                    // 16 bytes of code in A and V, host order
-	RecBlock                    // block ID, at A, was entered
-	RecInsn                     // the instruction of Size bytes at A runs, in block ID
-	RecReg                      // register ID of the list changed to V before the next instruction
-	RecRead                     // Size bytes at A were read: V
-	RecWrite                    // Size bytes at A were written: V
-	RecCut                      // the block entered last ran up to A, not including it; V is the kind of the stop
+	// RecDef: block ID is Size bytes of code at A, RecBytes follow. V is what
+	// decoding depends on: for ARM bit 0 is the T bit, bits 8 to 15 are ITSTATE.
+	RecDef    RecKind = iota + 1
+	RecBytes          // 16 bytes of code in A and V, host order
+	RecBlock          // block ID, at A, was entered
+	RecInsn           // the instruction of Size bytes at A runs, in block ID
+	RecReg            // register ID of the list changed to V before the next instruction
+	RecRead           // Size bytes at A were read: V
+	RecWrite          // Size bytes at A were written: V
+	RecCut            // the block entered last ran up to A, not including it, and was left there
+	RecBlocks         // V blocks were entered, whose IDs are at A in the host, see IDs
 )
 
 // Rec is one record of the trace ring.
@@ -96,6 +115,12 @@ type Rec struct {
 	Kind RecKind
 	Size uint16
 	ID   uint32
+}
+
+// IDs are the blocks of a RecBlocks record, valid as long as the record is.
+func (r *Rec) IDs() []uint32 {
+	// The address is of C's memory, which no collector moves.
+	return unsafe.Slice(*(**uint32)(unsafe.Pointer(&r.A)), r.V)
 }
 
 // ErrUnavailable is returned by Open in a build without cgo.

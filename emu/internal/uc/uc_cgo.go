@@ -107,9 +107,10 @@ func (e *Engine) Unmap(addr, size uint64) error {
 	return check("unmap", C.uc_mem_unmap(e.c.uc, C.uint64_t(addr), C.size_t(size)))
 }
 
-// Protect changes the protection of memory.
+// Protect changes the protection of memory and drops what was translated from
+// it.
 func (e *Engine) Protect(addr, size uint64, prot int) error {
-	return check("protect", C.uc_mem_protect(e.c.uc, C.uint64_t(addr), C.size_t(size), C.uint32_t(prot)))
+	return check("protect", C.ue_protect(e.c, C.uint64_t(addr), C.uint64_t(size), C.uint32_t(prot)))
 }
 
 // DropCode forgets what was translated from [addr,addr+size). It must be
@@ -254,11 +255,16 @@ func (e *Engine) Run(pc uint64, l Limit) (Stop, error) {
 	if r != C.UC_ERR_OK {
 		return Stop{}, check("run", r)
 	}
+	return e.stop(), nil
+}
+
+// stop is the engine's record of how the last run ended.
+func (e *Engine) stop() Stop {
 	s := &e.c.stop
 	return Stop{
 		Kind: Kind(s.kind), Intno: int(s.intno), PC: uint64(s.pc), Addr: uint64(s.addr),
-		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns),
-	}, nil
+		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns), Between: s.between != 0,
+	}
 }
 
 // Interrupt makes a run end soon, or the next one at once, with KindInterrupt
@@ -266,15 +272,26 @@ func (e *Engine) Run(pc uint64, l Limit) (Stop, error) {
 func (e *Engine) Interrupt() { C.ue_interrupt(e.c) }
 
 // SetTrace says what runs put into the trace ring from now on; regs are the
-// registers for TraceRegs. Translations are dropped when it changes.
-func (e *Engine) SetTrace(t Trace, regs []int32) error {
-	return check("trace", C.ue_set_trace(e.c, C.int(t), (*C.int)(unsafe.SliceData(regs)), C.int(len(regs))))
+// registers for TraceRegs, all of which count as 0 at first. A block that holds
+// an address of watch, of which there may be 16, ends a run with KindWatch
+// before it is entered; the next run enters it. Translations are dropped when
+// the trace is turned on or off.
+func (e *Engine) SetTrace(t Trace, regs []int32, watch []uint64) error {
+	return check("trace", C.ue_set_trace(e.c, C.int(t), (*C.int)(unsafe.SliceData(regs)), C.int(len(regs)),
+		(*C.uint64_t)(unsafe.SliceData(watch)), C.int(len(watch))))
 }
+
+// Mute keeps runs out of the trace while on is true: those that are not the
+// guest's.
+func (e *Engine) Mute(on bool) { e.c.muted = C.bool(on) }
 
 // Drain empties the trace ring. The records are valid until the next run.
 func (e *Engine) Drain() []Rec {
+	if e.c.nids > e.c.ids_from {
+		C.ue_note_blocks(e.c)
+	}
 	n := e.c.nrec
-	e.c.nrec = 0
+	e.c.nrec, e.c.nids, e.c.ids_from = 0, 0, 0
 	return unsafe.Slice((*Rec)(unsafe.Pointer(e.c.ring)), n)
 }
 

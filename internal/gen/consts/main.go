@@ -43,23 +43,14 @@ func table(b *bytes.Buffer, t cross.Target) error {
 	return nil
 }
 
-// list reads names.txt: the names in their order, and the expressions of those
-// that have one.
-func list(text string) (order []string, exprs map[string]string) {
-	exprs = make(map[string]string)
+// list reads names.txt: the names in their order.
+func list(text string) (order []string) {
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
+		if !strings.HasPrefix(line, "#") {
+			order = append(order, strings.Fields(line)...)
 		}
-		if name, expr, ok := strings.Cut(line, " = "); ok {
-			order = append(order, name)
-			exprs[name] = expr
-			continue
-		}
-		order = append(order, strings.Fields(line)...)
 	}
-	return order, exprs
+	return order
 }
 
 var define = regexp.MustCompile(`(?m)^#define (\w+)\b`)
@@ -80,11 +71,8 @@ func consts(t cross.Target) (map[string]uint64, error) {
 	for _, m := range define.FindAllSubmatch(defs, -1) {
 		have[string(m[1])] = true
 	}
-	order, exprs := list(names)
-	for _, n := range order {
-		if e, ok := exprs[n]; ok {
-			fmt.Fprintf(&src, "enum { c__%s = (%s) };\n", n, e)
-		} else if have[n] {
+	for _, n := range list(names) {
+		if have[n] {
 			// A cast keeps the bits of a value that does not fit an int.
 			fmt.Fprintf(&src, "enum { c__%s = (long long)(unsigned int)(%s) };\n", n, n)
 		}

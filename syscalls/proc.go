@@ -1,0 +1,410 @@
+package syscalls
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// procFiles are the files of /proc/PID whose content is not the host's.
+var procFiles = map[string]func(p *Process) ([]byte, error){
+	"auxv":         func(p *Process) ([]byte, error) { return bytes.Clone(p.Image.Auxv), nil },
+	"cmdline":      (*Process).procCmdline,
+	"comm":         func(p *Process) ([]byte, error) { return []byte(p.Comm + "\n"), nil },
+	"environ":      func(p *Process) ([]byte, error) { return p.image(p.Image.EnvStart, p.Image.EnvEnd), nil },
+	"limits":       (*Process).procLimits,
+	"maps":         (*Process).procMaps,
+	"personality":  func(p *Process) ([]byte, error) { return fmt.Appendf(nil, "%08x\n", p.Persona), nil },
+	"smaps":        (*Process).procSmaps,
+	"smaps_rollup": (*Process).procRollup,
+	"stat":         (*Process).procStat,
+	"statm":        (*Process).procStatm,
+	"status":       (*Process).procStatus,
+	"syscall":      func(*Process) ([]byte, error) { return []byte("running\n"), nil },
+	"wchan":        func(*Process) ([]byte, error) { return []byte("0"), nil },
+}
+
+// procFile is the content of a file in the process's directory of /proc as it
+// is now; ok is false for one whose content is the host's.
+func (p *Process) procFile(name string) (data []byte, ok bool, err error) {
+	f := procFiles[name]
+	if f == nil {
+		return nil, false, nil
+	}
+	data, err = f(p)
+	return data, true, err
+}
+
+// image is what can be read of a piece of the program's memory.
+func (p *Process) image(start, end uint64) []byte {
+	const most = 32 << 20 // more than execve allows
+	if end <= start || end-start > most {
+		return nil
+	}
+	b := make([]byte, end-start)
+	n, _ := p.P.Space.ReadAt(b, start)
+	return b[:n]
+}
+
+// procCmdline follows get_mm_cmdline: a program that has overwritten its
+// arguments beyond their end, without a NUL there, set a title, which goes on
+// into the environment.
+func (p *Process) procCmdline() ([]byte, error) {
+	im := &p.Image
+	b := p.image(im.ArgStart, im.ArgEnd)
+	if len(b) == 0 || b[len(b)-1] == 0 || im.EnvStart != im.ArgEnd {
+		return b, nil
+	}
+	b = p.image(im.ArgStart, im.EnvEnd)
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i+1]
+	}
+	return b, nil
+}
+
+// mapLine is a line of /proc/PID/maps.
+type mapLine struct {
+	emu.VMA
+	dev, ino uint64
+	name     string
+}
+
+// mapLines are the mappings as the kernel would have them: neighbours that
+// continue each other are one there, even when two calls made them.
+func (p *Process) mapLines() []mapLine {
+	var out []mapLine
+	p.P.Space.VMAs(func(v *emu.VMA) bool {
+		l := mapLine{VMA: *v, name: v.Path()}
+		switch {
+		case v.File != nil:
+			l.dev, l.ino = v.File.Dev, v.File.Ino
+		case v.Flags&emu.MapShared != 0 && l.name == "":
+			l.dev, l.ino, l.name = anonDev, 1, "/dev/zero (deleted)"
+		case v.Flags&emu.MapShared != 0:
+			l.dev = anonDev
+		}
+		if n := len(out); n > 0 && out[n-1].continues(&l) {
+			out[n-1].End = l.End
+			return true
+		}
+		out = append(out, l)
+		return true
+	})
+	return out
+}
+
+// anonDev is the device of the kernel's own tmpfs, 00:01.
+const anonDev = 1
+
+func (l *mapLine) continues(n *mapLine) bool {
+	return l.End == n.Addr && l.Prot == n.Prot && l.Flags == n.Flags && l.dev == n.dev && l.ino == n.ino && l.name == n.name &&
+		(n.File == nil || l.File != nil && l.Off+int64(l.Size()) == n.Off)
+}
+
+// append writes a line of /proc/PID/maps (show_map_vma); the name stands in a
+// column that depends on the size of a pointer.
+func (l *mapLine) append(b []byte, word int) []byte {
+	kind := 'p'
+	if l.Flags&emu.MapShared != 0 {
+		kind = 's'
+	}
+	start := len(b)
+	b = fmt.Appendf(b, "%08x-%08x %s%c %08x %02x:%02x %d ", l.Addr, l.End, l.Prot, kind, l.Off, unix.Major(l.dev), unix.Minor(l.dev), l.ino)
+	if l.name != "" {
+		for len(b)-start < 25+6*word {
+			b = append(b, ' ')
+		}
+		b = append(b, strings.ReplaceAll(l.name, "\n", `\012`)...)
+	}
+	return append(b, '\n')
+}
+
+func (p *Process) procMaps() ([]byte, error) {
+	var b []byte
+	for _, l := range p.mapLines() {
+		b = l.append(b, p.P.Arch.Word)
+	}
+	return b, nil
+}
+
+// usage is what smaps tells of a mapping, in bytes.
+type usage struct{ size, rss, clean, dirty, anon uint64 }
+
+// usage asks the host how much of a mapping is in memory. Private pages that
+// are there count as dirty, those of files as clean.
+func (p *Process) usage(l *mapLine) (u usage, err error) {
+	u.size = l.Size()
+	const most = 1 << 40 // what nobody touches: shadow memory and the like
+	if l.Prot == 0 || u.size > most {
+		return u, nil
+	}
+	for a := l.Addr; a < l.End; {
+		n := min(l.End-a, emu.PageSize*emu.PageSize)
+		in, err := p.P.Space.Resident(a, n)
+		if err != nil {
+			return u, err
+		}
+		for _, x := range in {
+			u.rss += uint64(x&1) * emu.PageSize
+		}
+		a += n
+	}
+	if l.File == nil {
+		u.dirty, u.anon = u.rss, u.rss
+	} else {
+		u.clean = u.rss
+	}
+	return u, nil
+}
+
+func (u *usage) append(b []byte, shared bool) []byte {
+	sc, sd, pc, pd := uint64(0), uint64(0), u.clean, u.dirty
+	if shared {
+		sc, sd, pc, pd = u.clean, u.dirty, 0, 0
+	}
+	for _, f := range []struct {
+		name string
+		v    uint64
+	}{
+		{"Rss", u.rss}, {"Pss", u.rss}, {"Pss_Dirty", u.dirty}, {"Shared_Clean", sc}, {"Shared_Dirty", sd},
+		{"Private_Clean", pc}, {"Private_Dirty", pd}, {"Referenced", u.rss}, {"Anonymous", u.anon}, {"KSM", 0}, {"LazyFree", 0},
+		{"AnonHugePages", 0}, {"ShmemPmdMapped", 0}, {"FilePmdMapped", 0}, {"Shared_Hugetlb", 0},
+		{"Private_Hugetlb", 0}, {"Swap", 0}, {"SwapPss", 0}, {"Locked", 0},
+	} {
+		b = appendKB(b, f.name, f.v)
+	}
+	return b
+}
+
+func appendKB(b []byte, name string, v uint64) []byte {
+	return fmt.Appendf(b, "%-16s%8d kB\n", name+":", v/1024)
+}
+
+func (p *Process) procSmaps() ([]byte, error) {
+	var b []byte
+	for _, l := range p.mapLines() {
+		u, err := p.usage(&l)
+		if err != nil {
+			return nil, err
+		}
+		b = l.append(b, p.P.Arch.Word)
+		b = appendKB(b, "Size", u.size)
+		b = appendKB(b, "KernelPageSize", emu.PageSize)
+		b = appendKB(b, "MMUPageSize", emu.PageSize)
+		b = u.append(b, l.Flags&emu.MapShared != 0)
+		b = append(b, "THPeligible:           0\nVmFlags:"...)
+		for _, f := range l.vmFlags() {
+			b = append(b, ' ')
+			b = append(b, f...)
+		}
+		b = append(b, " \n"...)
+	}
+	return b, nil
+}
+
+// vmFlags are the mapping's flags in the letters of smaps.
+func (l *mapLine) vmFlags() (f []string) {
+	for bit, name := range []string{"rd", "wr", "ex"} {
+		if l.Prot&(1<<bit) != 0 {
+			f = append(f, name)
+		}
+	}
+	if l.Flags&emu.MapShared != 0 {
+		f = append(f, "sh")
+	}
+	f = append(f, "mr", "mw", "me")
+	if l.Flags&emu.MapShared != 0 {
+		f = append(f, "ms")
+	}
+	if l.Flags&emu.MapGrowsDown != 0 {
+		f = append(f, "gd")
+	}
+	return f
+}
+
+func (p *Process) procRollup() ([]byte, error) {
+	var sum usage
+	lines := p.mapLines()
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	for _, l := range lines {
+		u, err := p.usage(&l)
+		if err != nil {
+			return nil, err
+		}
+		sum.rss += u.rss
+		sum.clean += u.clean
+		sum.dirty += u.dirty
+		sum.anon += u.anon
+	}
+	all := mapLine{VMA: emu.VMA{Addr: lines[0].Addr, End: lines[len(lines)-1].End}, name: "[rollup]"}
+	return sum.append(all.append(nil, p.P.Arch.Word), false), nil
+}
+
+// memory sums the mappings for stat, statm and status.
+type memory struct{ total, resident, file, text, data, stack uint64 }
+
+func (p *Process) memory() (m memory, err error) {
+	for _, l := range p.mapLines() {
+		u, err := p.usage(&l)
+		if err != nil {
+			return m, err
+		}
+		m.total += u.size
+		m.resident += u.rss
+		m.file += u.clean
+		switch {
+		case l.Flags&emu.MapGrowsDown != 0:
+			m.stack += u.size
+		case l.Prot&arch.Write != 0 && l.Flags&emu.MapShared == 0:
+			m.data += u.size
+		}
+	}
+	m.text = (p.Image.CodeEnd+pageMask)&^pageMask - p.Image.CodeStart&^pageMask
+	return m, nil
+}
+
+func (p *Process) procStatm() ([]byte, error) {
+	m, err := p.memory()
+	if err != nil {
+		return nil, err
+	}
+	const page = emu.PageSize
+	return fmt.Appendf(nil, "%d %d %d %d 0 %d 0\n", m.total/page, m.resident/page, m.file/page, m.text/page, (m.data+m.stack)/page), nil
+}
+
+// signalSets are the sets that stat and status show: pending for the task,
+// pending for the process, blocked, ignored, caught.
+func (p *Process) signalSets() (pend, shared, blocked, ignored, caught sigset) {
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	for no := unix.Signal(1); no <= nsig; no++ {
+		switch d := p.Sig.get(no); {
+		case d.handler == sigIgn:
+			ignored |= sigs(no)
+		case d.caught():
+			caught |= sigs(no)
+		}
+	}
+	return p.leader.pend.set, p.shared.set, p.leader.blocked, ignored, caught
+}
+
+// procStat is the host's line with what it says of the program replaced by
+// what the guest's is: the numbers are the fields' in proc_pid_stat(5).
+func (p *Process) procStat() ([]byte, error) {
+	host, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.memory()
+	if err != nil {
+		return nil, err
+	}
+	_, rest, ok := strings.Cut(string(host), ") ")
+	if !ok {
+		return nil, unix.EIO
+	}
+	f := strings.Fields(rest) // f[0] is field 3
+	pend, shared, blocked, ignored, caught := p.signalSets()
+	brk, _ := p.P.Space.BrkRange()
+	im := &p.Image
+	for n, v := range map[int]uint64{
+		20: uint64(len(p.P.Tasks())), 23: m.total, 24: m.resident / emu.PageSize, 25: p.Limits[unix.RLIMIT_RSS].Cur,
+		26: im.CodeStart, 27: im.CodeEnd, 28: im.StackStart, 29: 0, 30: 0,
+		31: uint64(pend|shared) & 0x7fffffff, 32: uint64(blocked) & 0x7fffffff,
+		33: uint64(ignored) & 0x7fffffff, 34: uint64(caught) & 0x7fffffff,
+		45: im.DataStart, 46: im.DataEnd, 47: brk, 48: im.ArgStart, 49: im.ArgEnd, 50: im.EnvStart, 51: im.EnvEnd,
+	} {
+		if n-3 < len(f) {
+			f[n-3] = strconv.FormatUint(v, 10)
+		}
+	}
+	f[0] = "R"
+	return fmt.Appendf(nil, "%d (%s) %s\n", p.P.PID, p.Comm, strings.Join(f, " ")), nil
+}
+
+// procStatus is the host's file with the lines replaced that tell of the
+// program.
+func (p *Process) procStatus() ([]byte, error) {
+	host, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.memory()
+	if err != nil {
+		return nil, err
+	}
+	pend, shared, blocked, ignored, caught := p.signalSets()
+	kb := func(v uint64) string { return fmt.Sprintf("%8d kB", v/1024) }
+	lines := map[string]string{
+		"Name": strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(p.Comm), "State": "R (running)",
+		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": "0",
+		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),
+		"RssAnon": kb(m.resident - m.file), "RssFile": kb(m.file), "RssShmem": kb(0), "VmLib": kb(0),
+		"VmData": kb(m.data), "VmStk": kb(m.stack), "VmExe": kb(m.text),
+		"SigPnd": fmt.Sprintf("%016x", uint64(pend)), "ShdPnd": fmt.Sprintf("%016x", uint64(shared)),
+		"SigBlk": fmt.Sprintf("%016x", uint64(blocked)), "SigIgn": fmt.Sprintf("%016x", uint64(ignored)),
+		"SigCgt": fmt.Sprintf("%016x", uint64(caught)), "NoNewPrivs": strconv.FormatUint(bit(p.prctl.noNewPrivs), 10),
+	}
+	if d := p.prctl.caps; d != nil {
+		for key, v := range map[string][2]uint32{
+			"CapInh": {d[0].Inheritable, d[1].Inheritable}, "CapPrm": {d[0].Permitted, d[1].Permitted}, "CapEff": {d[0].Effective, d[1].Effective},
+		} {
+			lines[key] = fmt.Sprintf("%08x%08x", v[1], v[0])
+		}
+	}
+	var b []byte
+	for line := range strings.Lines(string(host)) {
+		key, _, _ := strings.Cut(line, ":")
+		if v, ok := lines[key]; ok {
+			line = key + ":\t" + v + "\n"
+		}
+		b = append(b, line...)
+	}
+	return b, nil
+}
+
+// limitNames are the lines of /proc/PID/limits by number, with units.
+var limitNames = [16][2]string{
+	unix.RLIMIT_CPU: {"Max cpu time", "seconds"}, unix.RLIMIT_FSIZE: {"Max file size", "bytes"},
+	unix.RLIMIT_DATA: {"Max data size", "bytes"}, unix.RLIMIT_STACK: {"Max stack size", "bytes"},
+	unix.RLIMIT_CORE: {"Max core file size", "bytes"}, unix.RLIMIT_RSS: {"Max resident set", "bytes"},
+	unix.RLIMIT_NPROC: {"Max processes", "processes"}, unix.RLIMIT_NOFILE: {"Max open files", "files"},
+	unix.RLIMIT_MEMLOCK: {"Max locked memory", "bytes"}, unix.RLIMIT_AS: {"Max address space", "bytes"},
+	unix.RLIMIT_LOCKS: {"Max file locks", "locks"}, unix.RLIMIT_SIGPENDING: {"Max pending signals", "signals"},
+	unix.RLIMIT_MSGQUEUE: {"Max msgqueue size", "bytes"}, unix.RLIMIT_NICE: {"Max nice priority", ""},
+	unix.RLIMIT_RTPRIO: {"Max realtime priority", ""}, unix.RLIMIT_RTTIME: {"Max realtime timeout", "us"},
+}
+
+func (p *Process) procLimits() ([]byte, error) {
+	b := fmt.Appendf(nil, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units")
+	show := func(v uint64) string {
+		if v == unix.RLIM_INFINITY {
+			return "unlimited"
+		}
+		return strconv.FormatUint(v, 10)
+	}
+	for i, n := range limitNames {
+		b = fmt.Appendf(b, "%-25s %-20s %-20s ", n[0], show(p.Limits[i].Cur), show(p.Limits[i].Max))
+		if n[1] != "" {
+			b = fmt.Appendf(b, "%-10s", n[1])
+		}
+		b = append(b, '\n')
+	}
+	return b, nil
+}
+
+// mask is the umask.
+func (fs *FS) mask() uint32 {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.umask
+}

@@ -1,0 +1,114 @@
+package syscalls
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// signalfd makes a descriptor from which signals are read. Behind it is an
+// eventfd of the host, which is made readable while one of its signals waits.
+func signalfd(c *Ctx, flagged bool) (uint64, error) {
+	fd, at, size := c.Int(), c.Addr(), c.Size()
+	var host uint64
+	if flagged {
+		var rest uint64
+		host, rest = OpenFlags.Host(c.A, uint64(c.Uint()))
+		if rest != 0 || host&^(unix.O_CLOEXEC|unix.O_NONBLOCK) != 0 {
+			return 0, unix.EINVAL
+		}
+	}
+	set, err := c.readSigset(at, size)
+	if err != nil {
+		return 0, err
+	}
+	set &^= unblockable
+	if fd != -1 {
+		f, err := c.P.Files.Get(fd)
+		if err != nil {
+			return 0, err
+		}
+		if f.kind != signalFile {
+			return 0, unix.EINVAL
+		}
+		f.sigs = set
+		return uint64(fd), nil
+	}
+	ev, err := unix.Eventfd(0, int(host)|unix.EFD_CLOEXEC)
+	if err != nil {
+		return 0, err
+	}
+	return c.install(&File{Host: ev, kind: signalFile, sigs: set}, host&unix.O_CLOEXEC != 0)
+}
+
+// showSignals makes the host's descriptor readable if a signal waits, else
+// not.
+func (c *Ctx) showSignals(f *File) {
+	fl, err := unix.FcntlInt(uintptr(f.Host), unix.F_GETFL, 0)
+	if err != nil {
+		return
+	}
+	// The count is not blocked on whatever the guest's own flag says. What
+	// these calls fail with is what is wanted: full, or empty.
+	_ = unix.SetNonblock(f.Host, true)
+	b := make([]byte, 8)
+	if c.pendingSet()&f.sigs != 0 {
+		hostOrder.PutUint64(b, 1)
+		_, _ = unix.Write(f.Host, b)
+	} else {
+		_, _ = unix.Read(f.Host, b)
+	}
+	_ = unix.SetNonblock(f.Host, fl&unix.O_NONBLOCK != 0)
+}
+
+// readSignals takes pending signals as struct signalfd_siginfo.
+func (c *Ctx) readSignals(f *File, b [][]byte) (uint64, error) {
+	room := 0
+	for _, p := range b {
+		room += len(p)
+	}
+	size := c.A.Layout["signalfd_siginfo"].Size
+	if room < size {
+		return 0, unix.EINVAL
+	}
+	var out []byte
+	for len(out)+size <= room {
+		si, ok := c.takeOf(f.sigs)
+		if !ok && len(out) > 0 {
+			break
+		}
+		if !ok {
+			fl, err := unix.FcntlInt(uintptr(f.Host), unix.F_GETFL, 0)
+			if err != nil {
+				return 0, err
+			}
+			if fl&unix.O_NONBLOCK != 0 {
+				return 0, unix.EAGAIN
+			}
+			woken := c.sleepFor(f.sigs, -1)
+			if si, ok = c.takeOf(f.sigs); !ok && woken {
+				return 0, unix.EINTR
+			}
+		}
+		if ok {
+			out = append(out, c.signalInfo(si)...)
+		}
+	}
+	scatter(b, out)
+	return uint64(len(out)), nil
+}
+
+func (c *Ctx) signalInfo(si sigInfo) []byte {
+	s := c.NewStruct("signalfd_siginfo")
+	s.Set("ssi_signo", uint64(si.No))
+	s.setLow("ssi_errno", uint64(si.Errno))
+	s.setLow("ssi_code", uint64(si.Code))
+	s.setLow("ssi_pid", uint64(si.PID))
+	s.setLow("ssi_uid", uint64(si.UID))
+	s.setLow("ssi_int", si.Value)
+	s.Set("ssi_ptr", si.Value)
+	s.Set("ssi_addr", si.Addr)
+	if si.Code == siTimer {
+		s.setLow("ssi_tid", uint64(si.Timer))
+		s.setLow("ssi_overrun", uint64(si.Overrun))
+	}
+	return s.Bytes()
+}

@@ -1,0 +1,218 @@
+package syscalls
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// hostShm is the host's struct shmid64_ds.
+type hostShm struct {
+	Perm                hostPerm
+	Size                uint64
+	Atime, Dtime, Ctime int64
+	Cpid, Lpid          int32
+	Nattch              uint64
+	_                   [2]uint64
+}
+
+func sysShmget(c *Ctx) (uint64, error) { return c.shmget(c.Int(), c.Size(), c.Int()) }
+
+func (c *Ctx) shmget(key int, size uint64, flags int) (uint64, error) {
+	return hostCall(unix.SYS_SHMGET, uintptr(key), uintptr(size), uintptr(flags))
+}
+
+// hostShmctl makes the host's call with a structure.
+func hostShmctl(id, cmd int, ds *hostShm) (uint64, error) {
+	v, _, e := unix.Syscall(unix.SYS_SHMCTL, uintptr(id), uintptr(cmd), uintptr(unsafe.Pointer(ds)))
+	return uint64(v), asError(e)
+}
+
+// shmat attaches a segment of the host to the guest's memory (do_shmat).
+func (c *Ctx) shmat(id int, addr uint64, flags int) (uint64, error) {
+	var ds hostShm
+	if id < 0 {
+		return 0, unix.EINVAL
+	}
+	if _, err := hostShmctl(id, unix.IPC_STAT, &ds); err != nil {
+		return 0, err
+	}
+	s, size := c.Space(), (ds.Size+pageMask)&^pageMask
+	if addr&pageMask != 0 {
+		if flags&unix.SHM_RND == 0 {
+			return 0, unix.EINVAL
+		}
+		addr &^= pageMask
+	}
+	switch {
+	case addr == 0 && flags&shmRemap != 0:
+		return 0, unix.EINVAL
+	case addr == 0:
+		a, err := s.Gap(size, emu.PageSize)
+		if err != nil {
+			return 0, err
+		}
+		addr = a
+	case !c.inUser(addr, size) || addr < c.A.Start.MinAddr,
+		flags&shmRemap == 0 && !s.Free(addr, size):
+		return 0, unix.EINVAL
+	}
+	if err := c.room(size, 0, false); err != nil {
+		return 0, err
+	}
+	v := emu.VMA{Addr: addr, End: addr + size, Prot: arch.Read | arch.Write, Flags: emu.MapShared | emu.MapFixedName,
+		Name: fmt.Sprintf("/SYSV%08x (deleted)", uint32(ds.Perm.Key))}
+	if flags&unix.SHM_RDONLY != 0 {
+		v.Prot = arch.Read
+	}
+	if flags&shmExec != 0 {
+		v.Prot |= arch.Exec
+	}
+	if err := s.Unmap(addr, size); err != nil {
+		return 0, err
+	}
+	// Always writable for the host: what the guest may do is the mapping's
+	// protection, which mprotect can change.
+	err := s.Attach(v, func(at unsafe.Pointer) error {
+		_, _, e := unix.Syscall(unix.SYS_SHMAT, uintptr(id), uintptr(at), shmRemap)
+		return asError(e)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if c.P.mem.shm == nil {
+		c.P.mem.shm = map[uint64]uint64{}
+	}
+	c.P.mem.shm[addr] = size
+	return addr, nil
+}
+
+// shmdt unmaps what is left of the segment that was attached at addr.
+func (c *Ctx) shmdt(addr uint64) (uint64, error) {
+	size, ok := c.P.mem.shm[addr]
+	if !ok {
+		return 0, unix.EINVAL
+	}
+	delete(c.P.mem.shm, addr)
+	var left []userRange
+	c.Space().VMAs(func(v *emu.VMA) bool {
+		a, e := max(v.Addr, addr), min(v.End, addr+size)
+		if a < e && v.Flags&(emu.MapShared|emu.MapFixedName) == emu.MapShared|emu.MapFixedName {
+			left = append(left, userRange{a, e - a})
+		}
+		return v.Addr < addr+size
+	})
+	if len(left) == 0 {
+		return 0, unix.EINVAL
+	}
+	for _, r := range left {
+		if err := c.Space().Unmap(r.addr, r.size); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// Flags of shmat(2) and commands of shmctl(2) that x/sys lacks (linux/shm.h).
+const (
+	shmRemap = 0o40000
+	shmExec  = 0o100000
+
+	shmLock    = 11
+	shmUnlock  = 12
+	shmStat    = 13
+	shmInfo    = 14
+	shmStatAny = 15
+)
+
+func (c *Ctx) shmctl(id, cmd int, addr uint64, heed bool) (uint64, error) {
+	cmd, old := version(cmd, heed)
+	name := ipcName("shmid", old)
+	switch cmd {
+	case ipcInfo:
+		return c.shmLimits(old, addr)
+	case shmInfo:
+		return c.shmUse(addr)
+	case unix.IPC_STAT, shmStat, shmStatAny:
+		var ds hostShm
+		v, err := hostShmctl(id, cmd, &ds)
+		if err != nil {
+			return 0, err
+		}
+		return v, c.putShm(name, addr, &ds)
+	case unix.IPC_SET:
+		s, err := c.LoadStruct(name, addr)
+		if err != nil {
+			return 0, err
+		}
+		var ds hostShm
+		ds.Perm.get(s, "shm_perm.")
+		return hostShmctl(id, cmd, &ds)
+	case unix.IPC_RMID, shmLock, shmUnlock:
+		return hostShmctl(id, cmd, nil)
+	}
+	return 0, unix.EINVAL
+}
+
+func (c *Ctx) putShm(name string, addr uint64, ds *hostShm) error {
+	s := c.NewStruct(name)
+	ds.Perm.put(s, "shm_perm.")
+	s.Set("shm_segsz", ds.Size)
+	setTime(s, "shm_atime", ds.Atime)
+	setTime(s, "shm_dtime", ds.Dtime)
+	setTime(s, "shm_ctime", ds.Ctime)
+	s.Set("shm_cpid", uint64(ds.Cpid))
+	s.Set("shm_lpid", uint64(ds.Lpid))
+	s.Set("shm_nattch", ds.Nattch)
+	return s.Store(c, addr)
+}
+
+// shmLimits serves IPC_INFO. Limits that do not fit are the greatest that do.
+func (c *Ctx) shmLimits(old bool, addr uint64) (uint64, error) {
+	var h struct {
+		Max, Min, Mni, Seg, All uint64
+		_                       [4]uint64
+	}
+	v, _, e := unix.Syscall(unix.SYS_SHMCTL, 0, ipcInfo, uintptr(unsafe.Pointer(&h)))
+	if e != 0 {
+		return 0, e
+	}
+	name, most := "shminfo64", ^uint64(0)
+	if c.A.Word == 4 {
+		most = 0xffffffff
+	}
+	if old {
+		name, most = "shminfo", 0x7fffffff
+	}
+	s := c.NewStruct(name)
+	s.Set("shmmax", min(h.Max, most))
+	s.Set("shmmin", min(h.Min, most))
+	s.Set("shmmni", min(h.Mni, most))
+	s.Set("shmseg", min(h.Seg, most))
+	s.Set("shmall", min(h.All, most))
+	return uint64(v), s.Store(c, addr)
+}
+
+// shmUse serves SHM_INFO.
+func (c *Ctx) shmUse(addr uint64) (uint64, error) {
+	var h struct {
+		Used                       int32
+		Tot, RSS, Swp, Tries, Good uint64
+	}
+	v, _, e := unix.Syscall(unix.SYS_SHMCTL, 0, shmInfo, uintptr(unsafe.Pointer(&h)))
+	if e != 0 {
+		return 0, e
+	}
+	s := c.NewStruct("shm_info")
+	s.Set("used_ids", uint64(h.Used))
+	s.Set("shm_tot", h.Tot)
+	s.Set("shm_rss", h.RSS)
+	s.Set("shm_swp", h.Swp)
+	s.Set("swap_attempts", h.Tries)
+	s.Set("swap_successes", h.Good)
+	return uint64(v), s.Store(c, addr)
+}
