@@ -44,8 +44,14 @@ type Config struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
+	// OwnStreams lets the guest close standard input and output of this
+	// process, where it has been given no others.
+	OwnStreams bool
+
 	// MemLimit bounds the private memory of the guest in bytes: mmap and brk
-	// answer ENOMEM beyond. 0 means three quarters of the machine's memory.
+	// answer ENOMEM beyond, and a guest that touches more of what it mapped
+	// without reserve is killed. 0 means three quarters of the machine's
+	// memory.
 	MemLimit uint64
 	// Stock runs on the library as it is, without the shim that makes its
 	// memory accesses fast.
@@ -65,6 +71,7 @@ type Machine struct {
 
 	copies sync.WaitGroup // of standard streams that are no files
 	pipes  []io.Closer    // the guest's ends of their pipes
+	adrift bool           // the guest may still be in a system call
 }
 
 // Arches are the architectures whose programs can run.
@@ -79,11 +86,14 @@ func Load(c Config) (*Machine, error) {
 	if c.Env == nil {
 		c.Env = os.Environ()
 	}
+	if c.Log == nil {
+		c.Log = func(string) {}
+	}
 	if c.MemLimit == 0 {
 		c.MemLimit = defaultMemLimit()
 	}
 	m := &Machine{cfg: c}
-	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, Archs: archs.All, Log: c.Log, Exec: m.exec})
+	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, Log: c.Log, Exec: m.exec})
 	im, err := m.open(c.Path, c.Args, nil)
 	if err != nil {
 		return nil, err
@@ -193,10 +203,21 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	defer signal.Stop(sigs)
 	done := make(chan error, 1)
 	go func() { done <- m.task.Run(ctx) }()
+	check := time.NewTicker(memCheck)
+	defer check.Stop()
 	for {
 		select {
 		case err := <-done:
+			if context.Cause(ctx) == errMemory {
+				m.cfg.Log(errMemory.Error())
+				m.task.End(emu.Status{Signal: unix.SIGKILL})
+				err = nil
+			}
 			return m.finish(err)
+		case <-check.C:
+			if resident() > m.cfg.MemLimit+memSlack {
+				cancel(errMemory)
+			}
 		case s := <-sigs:
 			if m.kernel.HostSignal(m.task, s.(unix.Signal)) {
 				continue
@@ -214,6 +235,30 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	}
 }
 
+// errMemory is why a guest that took too much memory is ended.
+var errMemory = errors.New("killed: the program touched more memory than --mem-limit allows")
+
+// The memory of this process is looked at now and then, with room for the
+// engine's own: its translations alone may take a gigabyte.
+const (
+	memCheck = 250 * time.Millisecond
+	memSlack = 2 << 30
+)
+
+// resident is the memory that this process has of its own, in bytes; 0 if the
+// host does not tell.
+func resident() uint64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, res, shared uint64
+	if _, err := fmt.Sscan(string(b), &size, &res, &shared); err != nil {
+		return 0
+	}
+	return (res - min(res, shared)) * uint64(os.Getpagesize())
+}
+
 // finish waits for the copies of the guest's output.
 func (m *Machine) finish(err error) (emu.Status, error) {
 	for _, c := range m.pipes {
@@ -227,10 +272,16 @@ func (m *Machine) finish(err error) (emu.Status, error) {
 	return *m.task.Status(), nil
 }
 
-// Close frees the machine. The guest must not be running.
+// Close frees the machine; Run must have returned. What a guest holds that a
+// signal ended in the middle of a system call of the host stays with this
+// process.
 func (m *Machine) Close() error {
-	if m.proc == nil {
+	if m.proc == nil || m.adrift {
 		return nil
 	}
-	return m.proc.Close()
+	var err error
+	if p, ok := m.proc.OS.(*syscalls.Process); ok {
+		err = p.Release()
+	}
+	return errors.Join(err, m.proc.Close())
 }

@@ -301,3 +301,7 @@ func exception(st uc.Stop) (arch.Exception, stepper.Why) {
 
 // EngineVersion is the version of libunicorn that the engine uses.
 func EngineVersion() string { return uc.VersionString() }
+
+// StartNoFile is the soft limit of open files that this process was started
+// with, false if it is not known.
+func StartNoFile() (uint64, bool) { return uc.StartNoFile() }

@@ -16,6 +16,7 @@ type File struct {
 
 	refs int
 	keep bool // belongs to the host process: not closed with the last reference
+	give bool // a standard stream that the host process gives up when the guest closes it
 
 	kind  fileKind
 	large bool   // opened with O_LARGEFILE, or by a 64-bit program
@@ -60,8 +61,9 @@ type slot struct {
 
 // inherit makes the table of a first process: the host process's descriptors
 // that would survive an exec, under the same numbers. Standard streams stay
-// open for the host process when the guest closes them.
-func inherit() *Files {
+// open for the host process when the guest closes them; with own, standard
+// input and output do not, so that who reads the output sees its end.
+func inherit(own bool) *Files {
 	t := &Files{}
 	ents, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -75,9 +77,11 @@ func inherit() *Files {
 		if err != nil {
 			continue
 		}
-		if fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && fl&unix.FD_CLOEXEC == 0 {
+		// An earlier process of this run has left its mark on the standard
+		// streams: they are for all.
+		if fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && (fl&unix.FD_CLOEXEC == 0 || fd <= 2) {
 			unix.CloseOnExec(fd)
-			t.put(fd, &File{Host: fd, keep: fd <= 2, large: openedLarge(fd)}, false)
+			t.put(fd, &File{Host: fd, keep: fd <= 2, give: own && fd <= 1, large: openedLarge(fd)}, false)
 		}
 	}
 	return t
@@ -203,10 +207,25 @@ func (t *Files) Release() error {
 
 // drop closes the host's descriptor if nobody holds f.
 func (f *File) drop() error {
-	if f.refs > 0 || f.keep {
+	switch {
+	case f.refs > 0:
+		return nil
+	case f.give:
+		return giveUp(f.Host)
+	case f.keep:
 		return nil
 	}
 	return unix.Close(f.Host)
+}
+
+// giveUp closes a standard stream of the host process. Its number stays
+// taken, since code of the host goes on to use it.
+func giveUp(fd int) error {
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Dup3(null, fd, 0), unix.Close(null))
 }
 
 // Cloexec reads a descriptor's close-on-exec flag.

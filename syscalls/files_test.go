@@ -17,7 +17,7 @@ func TestInherit(t *testing.T) {
 	defer w.Close()
 	open, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD, 500)
 	require.NoError(t, err)
-	files := inherit()
+	files := inherit(false)
 	_, err = files.Get(int(w.Fd()))
 	require.Equal(t, unix.EBADF, err, "close-on-exec")
 	f, err := files.Get(open)

@@ -16,6 +16,9 @@ type Config struct {
 	// Sysroot is a directory that absolute paths of the guest are looked up
 	// in first, as qemu-user's -L; "" for none.
 	Sysroot string
+	// OwnStreams gives the guest standard input and output of this process for
+	// good: they are closed when it closes them.
+	OwnStreams bool
 	// Archs are the architectures whose programs can be run.
 	Archs []*arch.Arch
 	// Exec gives the task's process the program at path, a path of the guest

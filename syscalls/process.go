@@ -71,13 +71,16 @@ type FS struct {
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
 	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), leader: newTaskState(), wake: make(chan struct{}, 1)}
-	q.Files = inherit()
+	q.Files = inherit(k.cfg.OwnStreams)
 	q.Sig.inherit()
 	q.prctl.exec()
 	for i := range q.Limits {
 		if err := unix.Prlimit(0, i, nil, &q.Limits[i]); err != nil {
 			q.Limits[i] = unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 		}
+	}
+	if cur, ok := emu.StartNoFile(); ok {
+		q.Limits[unix.RLIMIT_NOFILE].Cur = cur
 	}
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {

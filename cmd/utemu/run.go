@@ -47,7 +47,7 @@ func (f *programFlags) add(fs *pflag.FlagSet) {
 
 // config turns flags and arguments into what to run.
 func (f *programFlags) config(args []string) (utemu.Config, error) {
-	c := utemu.Config{Args: args, Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
+	c := utemu.Config{Args: args, Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
 	var err error
 	if c.MemLimit, err = parseSize(f.memLimit); err != nil {
 		return c, usageError{fmt.Errorf("--mem-limit: %w", err)}

@@ -14,14 +14,14 @@ import (
 // the engine's to the trace.
 type watcher struct {
 	t     *trace.Tracer
-	calls emu.Tracer // writes system calls; nil if they are not wanted
+	calls *callLines // nil if they are not wanted
 }
 
 // watch makes a watcher the tracer of the machine's task.
 func watch(m *utemu.Machine, t *trace.Tracer, e trace.Events) *watcher {
 	w := &watcher{t: t}
 	if e&trace.Syscall != 0 {
-		w.calls = callLines(m, func(line string) { _ = t.Line(trace.Syscall, line) })
+		w.calls = newCallLines(func(line string) { _ = t.Line(trace.Syscall, line) })
 	}
 	m.Task().SetTracer(w)
 	return w
@@ -29,13 +29,16 @@ func watch(m *utemu.Machine, t *trace.Tracer, e trace.Events) *watcher {
 
 // SyscallEntry implements emu.Tracer.
 func (w *watcher) SyscallEntry(t *emu.Task) bool {
-	return w.calls != nil && w.calls.SyscallEntry(t)
+	if w.calls != nil {
+		w.calls.enter(t)
+	}
+	return false
 }
 
 // SyscallExit implements emu.Tracer.
 func (w *watcher) SyscallExit(t *emu.Task) {
 	if w.calls != nil {
-		w.calls.SyscallExit(t)
+		w.calls.exit(t)
 	}
 	w.t.Mapped()
 }
@@ -63,6 +66,9 @@ func (w *watcher) Death(*emu.Task) {}
 
 // ended writes the last line.
 func (w *watcher) ended(s emu.Status) error {
+	if w.calls != nil {
+		w.calls.ended()
+	}
 	if s.Signal == 0 {
 		return w.t.Line(trace.Signal, fmt.Sprintf("+++ exited with %d +++", s.Code&0xff))
 	}

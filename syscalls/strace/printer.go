@@ -73,7 +73,7 @@ type call struct {
 
 	style retStyle
 	aux   string            // what follows the result in parentheses
-	saved map[string]string // texts of entry that the exit compares with
+	saved uint64            // what the entry read for the exit to compare with
 
 	b     strings.Builder
 	wrote bool // an argument is in b
@@ -101,6 +101,9 @@ func (p *Printer) Exit(t *emu.Task) string {
 	n := c.b.Len()
 	c.result()
 	c.write(true)
+	if f := c.sig.meaning; f != nil && !c.failed && !c.p.Raw.Has(c.name) {
+		f(c)
+	}
 	return c.b.String()[n:] + c.tail(c.b.Len()) + c.outcome()
 }
 
@@ -207,6 +210,10 @@ func (c *call) write(exiting bool) {
 		if s == omitted {
 			continue
 		}
+		if strings.HasPrefix(s, changed) {
+			c.b.WriteString(s)
+			continue
+		}
 		if c.wrote {
 			c.b.WriteString(", ")
 		}
@@ -217,6 +224,10 @@ func (c *call) write(exiting bool) {
 
 // omitted is what an argument writes that is not there in this call.
 const omitted = "\x00"
+
+// changed begins the text of an argument that tells what became of the one
+// before it.
+const changed = " => "
 
 // word takes the next argument register.
 func (c *call) word() uint64 {

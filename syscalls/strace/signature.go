@@ -26,6 +26,7 @@ var retStyles = map[string]retStyle{"hex": retHex, "oct": retOct, "uint": retUin
 type signature struct {
 	args    []argument
 	ret     retStyle
+	meaning func(c *call) // sets aux or style from the result
 	classes string
 }
 
@@ -56,6 +57,9 @@ func parseSignatures(text string) map[string]*signature {
 				s.classes = tok[1:]
 			case tok[0] == '=':
 				s.ret = retStyles[tok[1:]]
+			case tok[0] == '!':
+				kind, param, _ := strings.Cut(tok[1:], "/")
+				s.meaning = meanings[kind](param)
 			default:
 				s.args = append(s.args, parseArgument(tok))
 			}

@@ -7,6 +7,7 @@ package strace
 //	           f file, d desc, p process, n network, s signal, i ipc, m memory,
 //	           c creds, k clock
 //	=style     how the result is written, if not as a number: hex, oct, uint, fd, none
+//	!what      what the result means, which is told behind it
 //	kind       an argument; ">kind" is known after the call only, and an
 //	           address if the call failed; ">>kind" is asked even then
 //
@@ -94,25 +95,26 @@ sysfs d lx lx
 getcwd @f >pathbuf lu
 fchdir @d fd
 fsync,fdatasync,syncfs @d fd
-sync,munlockall,vhangup,sched_yield,pause,setsid,idle,inotify_none
+sync,munlockall,vhangup,sched_yield,setsid,idle
+pause @s
 getpid,getppid,gettid,getpgrp
 getuid,geteuid,getgid,getegid,getuid32,geteuid32,getgid32,getegid32 @c
 umask =oct mode
 dup @d =fd fd
 dup2 @d =fd fd fd
-dup3 @d =fd fd fd flags/dup3
+dup3 @d =fd fd fd oflagbits
 pipe @d >fdpair
-pipe2 @d >fdpair flags/dup3
-fcntl,fcntl64 @d fd enum/fcntl fcntlarg
+pipe2 @d >fdpair oflagbits
+fcntl,fcntl64 @d fd enum/fcntl fcntlarg >>fcntlout !fcntl
 flock @d fd flags/flock
-ioctl @d fd ioctlcmd ioctlarg
-select,_newselect @d d >>fdset >>fdset >>fdset >>timeval
-old_select @d >>selectargs
-pselect6 @d d >>fdset >>fdset >>fdset >>ts/timespec >>sigpack
-pselect6_time64 @d d >>fdset >>fdset >>fdset >>ts/__kernel_timespec >>sigpack
-poll @d pollfds lu >>polltime
-ppoll @d pollfds lu ts/timespec sigset/4 >>ppolldone
-ppoll_time64 @d pollfds lu ts/__kernel_timespec sigset/4 >>ppolldone
+ioctl @d fd ioctlcmd ioctlarg >>ioctlout
+select,_newselect @d d fdset fdset fdset timeval !select/timeval
+old_select @d selectargs !oldselect
+pselect6 @d d fdset fdset fdset ts/timespec sigpack !select/timespec
+pselect6_time64 @d d fdset fdset fdset ts/__kernel_timespec sigpack !select/__kernel_timespec
+poll @d pollfds lu d !poll
+ppoll @d pollfds lu ts/timespec sigset/4 lu !poll/timespec
+ppoll_time64 @d pollfds lu ts/__kernel_timespec sigset/4 lu !poll/__kernel_timespec
 epoll_create @d =fd d
 epoll_create1 @d =fd flags/epollcreate
 epoll_ctl @d fd enum/epollctl fd epollevent
@@ -146,8 +148,8 @@ copy_file_range @d fd at8/d fd at8/d lu x
 name_to_handle_at @df dirfd path >>ptr >at/d flags/handleat
 open_by_handle_at @d =fd fd ptr oflags
 memfd_create @d =fd str flags/memfd
-memfd_secret =fd flags/dup3
-userfaultfd @d =fd flags/dup3+userfaultfd
+memfd_secret =fd oflagbits
+userfaultfd @d =fd oflagbits+userfaultfd
 bpf @d enum/bpf ptr u
 perf_event_open @d =fd ptr d d fd flags/perfflags
 mmap @dm =hex ptr lu flags/prot mapflags lfd mapoff
@@ -173,7 +175,7 @@ get_mempolicy @m >at/d ptr lu ptr flags/mpolflags
 set_mempolicy_home_node ptr lu lu x
 migrate_pages @m d lu ptr ptr
 move_pages @m d lu ptr ptr ptr x
-membarrier membarrier x d
+membarrier enum/membarrier x d !membarrier
 shmat @im =hex d ptr flags/shmat
 shmdt @im ptr
 shmget @i ipckey lu ipcget/shmget
@@ -200,9 +202,9 @@ mq_getsetattr @d fd st/mq_attr >st/mq_attr
 exit @p =none d
 exit_group @p =none d
 fork,vfork @p
-clone @p cloneflags/ptid,ctid,tls
-clone_backwards @p cloneflags/ptid,tls,ctid
-clone3 @p cloneargs lu
+clone @p cloneflags >>clonerest/ptid,ctid,tls
+clone_backwards @p cloneflags >>clonerest/ptid,tls,ctid
+clone3 @p cloneargs >>cloneargsout lu
 execve @fp path argv envp
 execveat @dfp dirfd path argv envp flags/at
 wait4 @p d >waitstatus flags/wait >rusage
@@ -224,9 +226,9 @@ getrusage enum/rusagewho >st/rusage
 getpriority enum/prio d
 setpriority enum/prio d d
 nice d
-personality personality
-prctl @c enum/prctl prctlargs
-arch_prctl enum/archprctl archprctlarg
+personality personality !personality
+prctl @c enum/prctl prctlarg >>prctlout !prctl
+arch_prctl archprctl >>archprctlout
 set_thread_area userdesc
 get_thread_area >>ptr
 set_tls ptr
@@ -243,7 +245,7 @@ restart_syscall
 getcpu >at/u >at/u ptr
 sched_setaffinity d lu cpuset
 sched_getaffinity d lu >cpusetret
-sched_getscheduler d schedret
+sched_getscheduler d !sched
 sched_setscheduler d enum/sched at/d
 sched_getparam d >at/d
 sched_setparam d at/d
@@ -252,7 +254,7 @@ sched_rr_get_interval d >st/timespec
 sched_rr_get_interval_time64 d >st/__kernel_timespec
 sched_setattr d st/sched_attr x
 sched_getattr d >st/sched_attr u x
-ioprio_get enum/ioprio d ioprioret
+ioprio_get enum/ioprio d !ioprio
 ioprio_set enum/ioprio d ioprio
 kcmp d d enum/kcmp lx lx
 ptrace enum/ptrace d lx lx
@@ -276,7 +278,7 @@ getgroups32 @c d >groupsret/4
 getgroups @c d >groupsret/0
 setgroups32 @c d groups/4
 setgroups @c d groups/0
-rt_sigaction,sigaction_rt @s sig st/sigaction >st/sigaction lu
+rt_sigaction @s sig st/sigaction >st/sigaction lu
 sigaction @s sig st/old_sigaction >st/old_sigaction
 signal @s sig handlerarg
 rt_sigprocmask @s enum/sigmask sigset/3 >sigset/3 lu
@@ -286,22 +288,22 @@ sigpending @s >oldset
 rt_sigsuspend @s sigset/1 lu
 sigsuspend @s oldmask
 sigsuspend3 @s skip skip oldmask
-rt_sigtimedwait @s sigset/3 >siginfo ts/timespec lu sigret
-rt_sigtimedwait_time64 @s sigset/3 >siginfo ts/__kernel_timespec lu sigret
+rt_sigtimedwait @s sigset/3 >siginfo ts/timespec lu !signal
+rt_sigtimedwait_time64 @s sigset/3 >siginfo ts/__kernel_timespec lu !signal
 rt_sigqueueinfo @ps d sig siginfo
 rt_tgsigqueueinfo @ps d d sig siginfo
-rt_sigreturn,sigreturn @s sigframe
+rt_sigreturn,sigreturn @s
 sigaltstack @s st/stack_t >st/stack_t
-sgetmask @s
-ssetmask @s oldmask
+sgetmask @s =hex !mask
+ssetmask @s =hex oldmask !oldmask
 alarm u
-time @k >time
+time @k >time !time
 stime at/time
 gettimeofday,ftime @k >st/timeval >timezone
 settimeofday @k st/timeval timezone
-adjtimex @k >st/timex adjret
-clock_adjtime @k clockid >st/timex adjret
-clock_adjtime64 @k clockid >st/__kernel_timex adjret
+adjtimex @k >st/timex !adjtime
+clock_adjtime @k clockid >st/timex !adjtime
+clock_adjtime64 @k clockid >st/__kernel_timex !adjtime
 clock_gettime,clock_getres @k clockid >st/timespec
 clock_gettime64,clock_getres_time64 @k clockid >st/__kernel_timespec
 clock_settime @k clockid st/timespec
@@ -398,7 +400,7 @@ kexec_load lx lu ptr lx
 kexec_file_load @d fd fd lu str lx
 lookup_dcookie i64 ptr lu
 nfsservctl,afs_syscall,vserver,tuxcall,security lx lx lx lx lx lx
-gtty,stty,prof,lock,mpx,break,profil,ulimit,bdflush,getsid_none,multiplexer lx lx lx lx
+gtty,stty,prof,lock,mpx,break,profil,ulimit,bdflush,multiplexer lx lx lx lx
 _sysctl ptr
 process_mrelease @d fd x
 breakpoint,usr26,usr32

@@ -70,8 +70,15 @@ func parseField(tok string) field {
 			}
 			return array(l, false)
 		}
+	case "fsid":
+		f.bytes = func(c *call, b []byte) string {
+			return fmt.Sprintf("{val=[%s, %s]}", hex(c.number(b[:4])), hex(c.number(b[4:8])))
+		}
 	case "bytes":
 		f.bytes = func(c *call, b []byte) string { return c.quote(b, 2) }
+	case "oflags", "statfsflags":
+		// These come into values after the structures are read.
+		f.value = func(c *call, v uint64, bits int) string { return values[kind](param)(c, v, bits) }
 	default:
 		if values[kind] == nil {
 			panic("strace: structure: no kind " + kind)
@@ -156,7 +163,9 @@ func (r record) text(name string) string {
 			l = append(l, f.label+"="+f.bytes(r.c, b))
 			continue
 		}
-		l = append(l, f.label+"="+f.value(r.c, r.c.number(b), 8*len(b)))
+		if s := f.value(r.c, r.c.number(b), 8*len(b)); s != omitted {
+			l = append(l, f.label+"="+s)
+		}
 	}
 	return "{" + strings.Join(l, ", ") + "}"
 }

@@ -45,13 +45,13 @@ static void mix(uint64_t v) { h = (h ^ v) * 1099511628211ull; }
 static void arithmetic(void)
 {
 	for (int i = 0; i < 4000; i++) {
-		uint64_t a = value(), b = value();
+		uint64_t x = value(), y = value();
 		unsigned s = (unsigned)rnd() & 63;
-		OPS(uint8_t, int8_t, a, b, s);
-		OPS(uint16_t, int16_t, a, b, s);
-		OPS(uint32_t, int32_t, a, b, s);
-		OPS(uint64_t, int64_t, a, b, s);
-		mix((uint64_t)(int8_t)a), mix((uint64_t)(int16_t)a), mix((uint64_t)(int32_t)a);
+		OPS(uint8_t, int8_t, x, y, s);
+		OPS(uint16_t, int16_t, x, y, s);
+		OPS(uint32_t, int32_t, x, y, s);
+		OPS(uint64_t, int64_t, x, y, s);
+		mix((uint64_t)(int8_t)x), mix((uint64_t)(int16_t)x), mix((uint64_t)(int32_t)x);
 	}
 	printf("arithmetic %016llx\n", (unsigned long long)h);
 }

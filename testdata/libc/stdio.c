@@ -1,6 +1,7 @@
 /* Formatted input and output, streams on files and on memory. */
 #include "t.h"
 #include <inttypes.h>
+#include <stddef.h>
 #include <wchar.h>
 
 static void formats(void)

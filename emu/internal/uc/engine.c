@@ -381,7 +381,9 @@ static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, u
 		e->stop.between = true;
 		return;
 	}
-	if (e->nrec > UE_RING - UE_RESERVE || e->nids == UE_IDS) {
+	// With a hook on each instruction the library does not bring the PC up to
+	// date for a stop here: the one on the block's first instruction stops.
+	if (!e->code_on && (e->nrec > UE_RING - UE_RESERVE || e->nids >= UE_IDS)) {
 		e->stop.between = true;
 		halt(e, UE_FULL, pc);
 		return;
@@ -392,7 +394,8 @@ static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, u
 		return;
 	}
 	struct ue_block *b = current(e, pc, size);
-	if (b->watched && !(e->passing && e->passed == pc)) {
+	e->reached = b->watched && !(e->passing && e->passed == pc);
+	if (e->reached && !e->code_on) {
 		e->stop.between = true;
 		halt(e, UE_WATCH, pc);
 		return;
@@ -471,6 +474,8 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
 	if (e->stopped) {
+		if (e->stop.bus)
+			uc_emu_stop(uc); // the signal could not
 		if (soft(e) && (e->trace & UE_TRACE_INSN))
 			note_insn(e, pc, size);
 		return;
@@ -504,8 +509,13 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		e->count++;
 		e->next = pc + size;
 	}
-	if (e->trace != 0 && !e->muted && e->nrec > UE_RING - UE_RESERVE)
+	if (e->trace == 0 || e->muted)
+		return;
+	if (e->reached)
+		halt(e, UE_WATCH, pc);
+	else if (e->nrec > UE_RING - UE_RESERVE || e->nids >= UE_IDS)
 		halt(e, UE_FULL, pc);
+	e->reached = false;
 }
 
 // purge makes the library forget hooks that were deleted, which it does at the
@@ -559,7 +569,7 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 		return UC_ERR_ARG;
 	if (flags != 0 && e->ring == NULL) {
 		e->ring = malloc(UE_RING * sizeof *e->ring);
-		e->ids = malloc(UE_IDS * sizeof *e->ids);
+		e->ids = malloc((UE_IDS + UE_SPARE) * sizeof *e->ids);
 		e->quick = malloc(UE_QUICK * sizeof *e->quick);
 		if (e->ring == NULL || e->ids == NULL || e->quick == NULL)
 			return UC_ERR_NOMEM;
@@ -646,6 +656,7 @@ uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim)
 	e->pcreg = pcreg(arch, mode);
 	e->shim = shim;
 	pthread_mutex_init(&e->lock, NULL);
+	ue_guard();
 	uc_err r = uc_open(arch, mode, &e->uc);
 	if (r != UC_ERR_OK) {
 		free(e);
@@ -681,6 +692,7 @@ uc_err ue_close(struct ue *e)
 	free(e->ids);
 	free(e->quick);
 	free(e->cpuid);
+	free(e->maps);
 	ue_pages_free(&e->marked);
 	free(e);
 	return r;
@@ -717,6 +729,7 @@ static bool splits(struct ue *e)
 		return false; // a single instruction that lies on both pages
 	e->lone = e->stop.pc;
 	e->missing = e->stop.addr;
+	e->stop.bus = false;
 	uc_ctl_remove_cache(e->uc, e->lone, e->missing + 1);
 	e->stopped = false;
 	e->stop.between = false;
@@ -776,7 +789,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	e->restore = false;
 	e->stopped = false;
 	e->quiet = false;
-	e->entered = e->noted = false;
+	e->entered = e->noted = e->reached = false;
 	uc_err r = want(e, e->counting);
 	if (r != UC_ERR_OK)
 		return r;
@@ -817,6 +830,8 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 		e->stop.between = true;
 		return r;
 	}
+	if (e->stop.late)
+		e->stop.pc = pc_of(e);
 	if (e->restore) {
 		uc_context_restore(e->uc, e->fault);
 		mend_it(e);
@@ -825,8 +840,10 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 		// A stop that the library could not make at once, in an IT block, is
 		// where the PC is.
 		e->stop.pc = pc_of(e);
-		if (e->nrec > 0 && e->ring[e->nrec - 1].kind == UE_REC_INSN && e->ring[e->nrec - 1].a == e->stop.pc)
+		if (e->nrec > 0 && e->ring[e->nrec - 1].kind == UE_REC_INSN && e->ring[e->nrec - 1].a == e->stop.pc) {
 			e->nrec--; // it will run, and be noted, when the run goes on
+			e->stop.between = false;
+		}
 	}
 	if (e->stop.kind == UE_WATCH) {
 		e->passing = true;

@@ -20,6 +20,8 @@ struct ue_stop {
 	int32_t size;   // of a memory access
 	int32_t access; // 1 read, 2 write, 4 fetch
 	int32_t between; // the block entered last has run to its end
+	int32_t bus;     // the host has no page behind the memory accessed
+	int32_t late;    // noted before the run could be stopped: pc is to be read at its end
 	uint64_t pc;
 	uint64_t addr;
 	uint64_t insns; // executed, when they were counted
@@ -61,6 +63,7 @@ enum { UE_TRACE_BLOCK = 1, UE_TRACE_INSN = 2, UE_TRACE_REG = 4, UE_TRACE_MEM = 8
 #define UE_RING (1 << 16)
 #define UE_RESERVE 4096 // places kept free for what one instruction or block can add
 #define UE_IDS (1 << 16)
+#define UE_SPARE 64 // places for the ids of blocks that a late stop lets run
 #define UE_QUICK (1 << 12)
 #define UE_REGS 64
 #define UE_WATCHES 16
@@ -82,6 +85,9 @@ struct ue_quick {
 };
 
 struct ue_cpuid { uint32_t leaf, sub, r[4]; };
+
+// Memory of the guest.
+struct ue_map { uint64_t addr, size; uintptr_t host; };
 
 struct ue {
 	uc_engine *uc;
@@ -135,7 +141,7 @@ struct ue {
 	bool at_new;      // no instruction of the block entered last has run
 	uint64_t watch[UE_WATCHES], passed; // passed is the watched block to let through
 	uint32_t nwatch;
-	bool passing;
+	bool passing, reached; // reached: the block entered holds a watched address
 	struct ue_block *blocks;
 	uint64_t last_end; // of the block entered last
 	bool entered;      // a block has been, in this run
@@ -143,6 +149,9 @@ struct ue {
 	uint32_t nblocks, capblocks, defined, cur;
 	int regs[UE_REGS], nregs;
 	uint64_t regval[UE_REGS];
+
+	struct ue_map *maps;
+	uint32_t nmaps, capmaps;
 
 	struct ue_cpuid *cpuid;
 	int ncpuid;
@@ -165,6 +174,9 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 void ue_interrupt(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
+uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
+uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size);
+void ue_guard(void); // makes stops of the host's SIGBUS in memory of a guest
 uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
 void ue_drop(struct ue *e, uint64_t addr, uint64_t size); // forgets the translations of [addr,addr+size)
 bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size);
@@ -175,6 +187,8 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
 void ue_shim_exit(void *cpu);                    // asks a run to end at the next block
+bool ue_shim_restore_at(uintptr_t ra);           // registers as at an address of translated code, if it is one
+void ue_shim_leave(void);                        // leaves translated code, does not return
 void ue_shim_restore(void);                      // registers as before the access under way
 void ue_shim_translated(struct ue *e, uint64_t pc);
 void ue_shim_refill(struct ue *e, uint64_t addr); // the page is not watched for writes any more

@@ -467,6 +467,24 @@ void ue_shim_refill(struct ue *e, uint64_t addr)
 	}
 }
 
+bool ue_shim_restore_at(uintptr_t ra) { return ra != 0 && restore_of(ue_now.e, ra); }
+
+void ue_shim_leave(void)
+{
+	switch (ue_now.e->arch) {
+	case UC_ARCH_X86:
+		return real_cpu_loop_exit_x86_64(ue_now.cpu);
+	case UC_ARCH_ARM:
+		return real_cpu_loop_exit_arm(ue_now.cpu);
+	case UC_ARCH_ARM64:
+		return real_cpu_loop_exit_aarch64(ue_now.cpu);
+	case UC_ARCH_PPC:
+		if (ue_now.e->mode & UC_MODE_PPC64)
+			return real_cpu_loop_exit_ppc64(ue_now.cpu);
+		return real_cpu_loop_exit_ppc(ue_now.cpu);
+	}
+}
+
 void ue_shim_restore(void)
 {
 	if (ue_now.ra != 0 && ue_now.cpu != NULL && ue_now.e != NULL && ue_now.e->shim)

@@ -57,6 +57,9 @@ type Stop struct {
 	// Between tells, with a trace, that the block entered last has run to its
 	// end; else it ran up to PC.
 	Between bool
+	// Bus tells, for KindMem, that the host has no page behind memory that is
+	// mapped and permitted: past the end of a file, as a rule.
+	Bus bool
 }
 
 // Limit bounds a run; the zero Limit runs until something happens. A limit

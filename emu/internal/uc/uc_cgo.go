@@ -98,13 +98,13 @@ func (e *Engine) Stock() (bool, string) { return e.why != "", e.why }
 // Map makes len(host) bytes of the host's memory, which must stay where they
 // are until Unmap or Close and must not be of Go's heap, the guest's at addr.
 func (e *Engine) Map(addr uint64, host []byte, prot int) error {
-	return check("map", C.uc_mem_map_ptr(e.c.uc, C.uint64_t(addr), C.size_t(len(host)), C.uint32_t(prot), unsafe.Pointer(unsafe.SliceData(host))))
+	return check("map", C.ue_map(e.c, C.uint64_t(addr), C.uint64_t(len(host)), C.uint32_t(prot), unsafe.Pointer(unsafe.SliceData(host))))
 }
 
 // Unmap takes memory from the guest. DropCode must come before it where code
 // may have run.
 func (e *Engine) Unmap(addr, size uint64) error {
-	return check("unmap", C.uc_mem_unmap(e.c.uc, C.uint64_t(addr), C.size_t(size)))
+	return check("unmap", C.ue_unmap(e.c, C.uint64_t(addr), C.uint64_t(size)))
 }
 
 // Protect changes the protection of memory and drops what was translated from
@@ -264,6 +264,7 @@ func (e *Engine) stop() Stop {
 	return Stop{
 		Kind: Kind(s.kind), Intno: int(s.intno), PC: uint64(s.pc), Addr: uint64(s.addr),
 		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns), Between: s.between != 0,
+		Bus: s.bus != 0,
 	}
 }
 

@@ -98,3 +98,6 @@ func Version() (major, minor uint) { return 0, 0 }
 
 // VersionString says that there is no library.
 func VersionString() string { return "none" }
+
+// StartNoFile knows nothing without cgo.
+func StartNoFile() (uint64, bool) { return 0, false }
