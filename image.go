@@ -184,6 +184,9 @@ func (im *image) fill(p *emu.Process, env []string, limit *unix.Rlimit) error {
 		UID: uint32(unix.Getuid()), EUID: uint32(unix.Geteuid()), GID: uint32(unix.Getgid()), EGID: uint32(unix.Getegid()),
 		Model: p.Model, StackLimit: limit.Cur,
 	}
+	if p.Arch.Start.BasePlatform {
+		sc.BasePlatform = p.Model.Platform
+	}
 	sc.Secure = sc.UID != sc.EUID || sc.GID != sc.EGID
 	if _, err := rand.Read(sc.Random[:]); err != nil {
 		return err

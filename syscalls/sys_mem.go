@@ -86,7 +86,6 @@ type mmapArgs struct {
 	addr, size, prot, flags uint64
 	fd                      int
 	off                     uint64 // in bytes
-	wrapped                 bool   // the page of off is beyond what a long counts
 }
 
 func sysMmap(c *Ctx) (uint64, error) {

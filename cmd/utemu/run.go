@@ -35,19 +35,24 @@ type programFlags struct {
 }
 
 func (f *programFlags) add(fs *pflag.FlagSet) {
-	fs.SetInterspersed(false) // what follows the program is the program's
-	fs.StringVarP(&f.sysroot, "sysroot", "L", os.Getenv("UTEMU_SYSROOT"), "look absolute paths of the program up in `DIR` first (default $UTEMU_SYSROOT)")
+	f.addCommon(fs)
 	fs.StringArrayVarP(&f.set, "env", "E", nil, "set an environment variable `NAME=VALUE` of the program")
 	fs.StringArrayVarP(&f.unset, "unset", "U", nil, "remove `NAME` from the program's environment")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell of system calls that are not supported")
+}
+
+// addCommon adds those that mean the same in utemu strace.
+func (f *programFlags) addCommon(fs *pflag.FlagSet) {
+	fs.SetInterspersed(false) // what follows the program is the program's
+	fs.StringVarP(&f.sysroot, "sysroot", "L", os.Getenv("UTEMU_SYSROOT"), "look absolute paths of the program up in `DIR` first (default $UTEMU_SYSROOT)")
 	fs.StringVarP(&f.argv0, "argv0", "0", "", "give the program `NAME` as its argv[0]")
 	fs.StringVar(&f.cpu, "cpu", "", "CPU `MODEL`, see utemu arch")
 	fs.StringVar(&f.memLimit, "mem-limit", "", "private memory of the program, such as `512M` or 8G (default 3/4 of the machine's)")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell of system calls that are not supported")
 }
 
 // config turns flags and arguments into what to run.
 func (f *programFlags) config(args []string) (utemu.Config, error) {
-	c := utemu.Config{Args: args, Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
+	c := utemu.Config{Args: f.argv(args), Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
 	var err error
 	if c.MemLimit, err = parseSize(f.memLimit); err != nil {
 		return c, usageError{fmt.Errorf("--mem-limit: %w", err)}
@@ -63,15 +68,20 @@ func (f *programFlags) config(args []string) (utemu.Config, error) {
 		}
 	}
 	c.Path = findProgram(args[0])
-	if f.argv0 != "" {
-		c.Args = append([]string{f.argv0}, args[1:]...)
-	}
 	c.Log = func(line string) {
 		if f.verbose {
 			fmt.Fprintf(os.Stderr, "utemu: %s\n", line)
 		}
 	}
 	return c, nil
+}
+
+// argv are the program's arguments, with its name as -0 has it.
+func (f *programFlags) argv(args []string) []string {
+	if f.argv0 == "" {
+		return args
+	}
+	return append([]string{f.argv0}, args[1:]...)
 }
 
 // findProgram looks a name without a slash up in PATH, unless it is a file of

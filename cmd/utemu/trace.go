@@ -107,13 +107,14 @@ func (f *traceFlags) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	m, err := f.load(args)
-	if err != nil {
-		return err
-	}
+	// Before the guest's umask takes the place of ours.
 	out, err := openOutput(f.output, c.Format != trace.Binary)
 	if err != nil {
 		return err
+	}
+	m, err := f.load(args)
+	if err != nil {
+		return errors.Join(err, out.Close())
 	}
 	c.Out, c.Prompt = out, f.output == ""
 	t, err := trace.New(m.Process(), m.Symbols(), c)

@@ -84,6 +84,10 @@ type Start struct {
 
 	StackAlign uint64 // of the initial stack pointer
 
+	// BasePlatform: the auxiliary vector tells of the real CPU beside the one
+	// that programs are to see (AT_BASE_PLATFORM); ours is the same.
+	BasePlatform bool
+
 	// Aux are the architecture's entries of the auxiliary vector that come
 	// before the common ones (cache lines on PowerPC); AT_HWCAP, AT_HWCAP2
 	// and AT_PLATFORM come from the model.

@@ -56,15 +56,8 @@ type image struct {
 
 func (im image) is64() bool { return im.arch.Class == delf.ELFCLASS64 }
 
-// phoff and phentsize of the files that build makes.
+// phoff is e_phoff of the files that build makes.
 func (im image) phoff() uint64 { return uint64(headerSize(im.arch.Class)) }
-
-func (im image) phentsize() int {
-	if im.is64() {
-		return binary.Size(delf.Prog64{})
-	}
-	return binary.Size(delf.Prog32{})
-}
 
 // build makes the file: headers, and each segment's data at its offset.
 func (im image) build() []byte {

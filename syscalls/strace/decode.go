@@ -35,7 +35,7 @@ func layoutKind(f func(c *call, name string) string) func(string) func(*call) st
 	return func(p string) func(*call) string { return func(c *call) string { return f(c, p) } }
 }
 
-func init() {
+func defineDecoders() {
 	decoders = map[string]func(string) func(*call) string{}
 	for _, m := range []map[string]func(string) func(*call) string{
 		basicKinds(), fileKinds(), memoryKinds(), taskKinds(), signalKinds(), timeKinds(), pollKinds(), networkKinds(), ipcKinds(),
@@ -60,20 +60,20 @@ func init() {
 // basicKinds are pointers, strings and buffers.
 func basicKinds() map[string]func(string) func(*call) string {
 	return map[string]func(string) func(*call) string{
-		"skip": plainKind(func(c *call) string { c.word(); return omitted }),
-		"i64":  plainKind(func(c *call) string { return fmt.Sprint(int64(c.i64())) }),
-		"lfd":  plainKind(func(c *call) string { return c.fd(signed(c.word(), 32)) }),
-		"path": plainKind(func(c *call) string { return c.path(c.word()) }),
-		"str":  plainKind(func(c *call) string { return c.str(c.word()) }),
-		"ptr":  plainKind(func(c *call) string { return c.addr(c.word()) }),
-		"buf":  index(func(c *call, n int) string { return c.buf(c.word(), c.args[n]) }),
-		"strlen": index(func(c *call, n int) string { return c.buf(c.word(), c.args[n]) }),
-		"bufret": plainKind(func(c *call) string { return c.buf(c.word(), c.count()) }),
+		"skip":      plainKind(func(c *call) string { c.word(); return omitted }),
+		"i64":       plainKind(func(c *call) string { return fmt.Sprint(int64(c.i64())) }),
+		"lfd":       plainKind(func(c *call) string { return c.fd(signed(c.word(), 32)) }),
+		"path":      plainKind(func(c *call) string { return c.path(c.word()) }),
+		"str":       plainKind(func(c *call) string { return c.str(c.word()) }),
+		"ptr":       plainKind(func(c *call) string { return c.addr(c.word()) }),
+		"buf":       index(func(c *call, n int) string { return c.buf(c.word(), c.args[n]) }),
+		"strlen":    index(func(c *call, n int) string { return c.buf(c.word(), c.args[n]) }),
+		"bufret":    plainKind(func(c *call) string { return c.buf(c.word(), c.count()) }),
 		"hexbufret": plainKind(func(c *call) string { return c.bufStyle(c.word(), c.count(), 2) }),
-		"pathbuf": plainKind(func(c *call) string { return c.path(c.word()) }),
-		"st":     layoutKind(func(c *call, name string) string { return c.structAt(name, c.word()) }),
-		"at":     pointee(4),
-		"at8":    pointee(8),
+		"pathbuf":   plainKind(func(c *call) string { return c.path(c.word()) }),
+		"st":        layoutKind(func(c *call, name string) string { return c.structAt(name, c.word()) }),
+		"at":        pointee(4),
+		"at8":       pointee(8),
 		"atuid16": plainKind(func(c *call) string {
 			at, n := c.word(), c.idSize()
 			v, ok := c.uint(at, n)
@@ -82,7 +82,7 @@ func basicKinds() map[string]func(string) func(*call) string {
 			}
 			return "[" + values["uid"]("")(c, v, 8*n) + "]"
 		}),
-		"atlu": plainKind(func(c *call) string { return c.wordAt(func(v uint64) string { return fmt.Sprint(v) }) }),
+		"atlu":  plainKind(func(c *call) string { return c.wordAt(func(v uint64) string { return fmt.Sprint(v) }) }),
 		"atptr": plainKind(func(c *call) string { return c.wordAt(c.addr) }),
 		"uid16": plainKind(func(c *call) string {
 			n := c.idSize()
@@ -200,7 +200,7 @@ func fileKinds() map[string]func(string) func(*call) string {
 			}
 			return c.structAt("mq_attr", c.word())
 		}),
-		"openhow": plainKind((*call).openHow),
+		"openhow":  plainKind((*call).openHow),
 		"nodemode": plainKind(func(c *call) string { return c.symbolicMode(c.word() & 0xffff) }),
 		"nodedev": index(func(c *call, n int) string {
 			if t := c.args[n] & 0o170000; t != 0o020000 && t != 0o060000 {
@@ -211,7 +211,6 @@ func fileKinds() map[string]func(string) func(*call) string {
 		"devnum":    plainKind(func(c *call) string { return device(c.word()&0xffffffff, 32) }),
 		"llseekoff": plainKind(func(c *call) string { hi, lo := c.word(), c.word(); return fmt.Sprint(int64(hi<<32 | lo&0xffffffff)) }),
 		"pos":       plainKind((*call).position),
-		"oflagbits": plainKind(func(c *call) string { return c.flags(c.word()&0xffffffff, lookup("oflags")) }),
 		"iov":       index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovFull, 0) }),
 		"iovret":    index(func(c *call, n int) string { return c.iovecsRead(c.word(), c.args[n]) }),
 		"iovaddr":   index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovAddr, 0) }),
@@ -236,11 +235,11 @@ func fileKinds() map[string]func(string) func(*call) string {
 			}
 			return fmt.Sprintf("[%d]", signed(v, 8*n))
 		}),
-		"fanmask":     plainKind(func(c *call) string { return c.flags(c.i64(), lookup("fanevent")) }),
-		"statxflags":  plainKind((*call).statxFlags),
-		"mountflags":  plainKind((*call).mountFlags),
-		"mountdata":   plainKind((*call).mountData),
-		"xattrret":    plainKind((*call).xattrValue),
+		"fanmask":    plainKind(func(c *call) string { return c.flags(c.i64(), lookup("fanevent")) }),
+		"statxflags": plainKind((*call).statxFlags),
+		"mountflags": plainKind((*call).mountFlags),
+		"mountdata":  plainKind((*call).mountData),
+		"xattrret":   plainKind((*call).xattrValue),
 	}
 }
 

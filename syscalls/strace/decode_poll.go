@@ -8,11 +8,11 @@ import (
 // pollKinds are arguments of calls that wait for descriptors.
 func pollKinds() map[string]func(string) func(*call) string {
 	return map[string]func(string) func(*call) string{
-		"fdset":       plainKind((*call).fdSet),
-		"sigpack":     plainKind((*call).sigPack),
-		"selectargs":  plainKind((*call).oldSelect),
-		"pollfds":     plainKind(func(c *call) string { return c.pollFDs(c.word(), c.args[1]) }),
-		"epollevent":  plainKind(func(c *call) string {
+		"fdset":      plainKind((*call).fdSet),
+		"sigpack":    plainKind((*call).sigPack),
+		"selectargs": plainKind((*call).oldSelect),
+		"pollfds":    plainKind(func(c *call) string { return c.pollFDs(c.word(), c.args[1]) }),
+		"epollevent": plainKind(func(c *call) string {
 			at := c.word()
 			if lookup("epollctl").name(c.a, c.args[1]) == "EPOLL_CTL_DEL" {
 				return c.addr(at)

@@ -66,11 +66,11 @@ func (c *call) sigset(m uint64, n int) string {
 // signalKinds are arguments of calls on signals.
 func signalKinds() map[string]func(string) func(*call) string {
 	return map[string]func(string) func(*call) string{
-		"sigset": index(func(c *call, n int) string { return c.sigsetAt(c.word(), c.args[n]) }),
-		"oldset": plainKind(func(c *call) string { return c.sigsetAt(c.word(), uint64(c.a.Word)) }),
-		"oldmask": plainKind(func(c *call) string { return c.sigset(c.word(), c.wordBits()) }),
+		"sigset":     index(func(c *call, n int) string { return c.sigsetAt(c.word(), c.args[n]) }),
+		"oldset":     plainKind(func(c *call) string { return c.sigsetAt(c.word(), uint64(c.a.Word)) }),
+		"oldmask":    plainKind(func(c *call) string { return c.sigset(c.word(), c.wordBits()) }),
 		"handlerarg": plainKind(func(c *call) string { return c.handler(c.word()) }),
-		"siginfo": plainKind(func(c *call) string { return c.structAt("siginfo", c.word()) }),
+		"siginfo":    plainKind(func(c *call) string { return c.structAt("siginfo", c.word()) }),
 	}
 }
 

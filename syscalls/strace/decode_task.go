@@ -40,9 +40,9 @@ func taskKinds() map[string]func(string) func(*call) string {
 		"futexargs": layoutKind((*call).futex),
 		"cpuset":    plainKind(func(c *call) string { return c.cpus(c.word(), c.args[1]) }),
 		"cpusetret": plainKind(func(c *call) string { return c.cpus(c.word(), c.count()) }),
-		"ioprio": plainKind(func(c *call) string { return c.ioprio(c.word()) }),
-		"capdata": plainKind((*call).capabilities),
-		"groups": index(func(c *call, size int) string { return c.groups(c.args[0], size) }),
+		"ioprio":    plainKind(func(c *call) string { return c.ioprio(c.word()) }),
+		"capdata":   plainKind((*call).capabilities),
+		"groups":    index(func(c *call, size int) string { return c.groups(c.args[0], size) }),
 		"groupsret": index(func(c *call, size int) string {
 			if c.args[0] == 0 {
 				return c.addr(c.word())

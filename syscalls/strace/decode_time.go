@@ -8,13 +8,13 @@ import (
 // timeKinds are arguments of calls on time.
 func timeKinds() map[string]func(string) func(*call) string {
 	return map[string]func(string) func(*call) string{
-		"ts":   layoutKind(func(c *call, name string) string { return c.structAt(name, c.word()) }),
-		"time": plainKind((*call).timeArg),
-		"timezone": plainKind(func(c *call) string { return c.structAt("timezone", c.word()) }),
-		"timeval": plainKind((*call).selectTime),
-		"timevals": plainKind(func(c *call) string { return c.timePair("timeval", c.word(), "tv_usec", 1000) }),
+		"ts":        layoutKind(func(c *call, name string) string { return c.structAt(name, c.word()) }),
+		"time":      plainKind((*call).timeArg),
+		"timezone":  plainKind(func(c *call) string { return c.structAt("timezone", c.word()) }),
+		"timeval":   plainKind((*call).selectTime),
+		"timevals":  plainKind(func(c *call) string { return c.timePair("timeval", c.word(), "tv_usec", 1000) }),
 		"timespecs": layoutKind(func(c *call, name string) string { return c.timePair(name, c.word(), "tv_nsec", 1) }),
-		"sleeprem": layoutKind((*call).remaining),
+		"sleeprem":  layoutKind((*call).remaining),
 	}
 }
 

@@ -8,19 +8,19 @@ import (
 // meanings tell what a result means beyond its number.
 var meanings map[string]func(param string) func(c *call)
 
-func init() {
+func defineMeanings() {
 	plain := func(f func(c *call)) func(string) func(*call) { return func(string) func(*call) { return f } }
 	named := func(table string) func(string) func(*call) {
 		return plain(func(c *call) { c.aux = lookup(table).name(c.a, c.ret) })
 	}
 	meanings = map[string]func(string) func(*call){
-		"sched":   named("sched"),
-		"adjtime": named("timexstate"),
-		"time":    plain(func(c *call) { c.aux = dateText(c.value(), 0) }),
-		"signal":  plain(func(c *call) { c.aux = SignalName(int(c.value())) }),
-		"ioprio":  plain(func(c *call) { c.style, c.aux = retHex, c.ioprio(c.ret) }),
-		"fcntl":   plain((*call).fcntlMeaning),
-		"prctl":   plain((*call).prctlMeaning),
+		"sched":       named("sched"),
+		"adjtime":     named("timexstate"),
+		"time":        plain(func(c *call) { c.aux = dateText(c.value(), 0) }),
+		"signal":      plain(func(c *call) { c.aux = SignalName(int(c.value())) }),
+		"ioprio":      plain(func(c *call) { c.style, c.aux = retHex, c.ioprio(c.ret) }),
+		"fcntl":       plain((*call).fcntlMeaning),
+		"prctl":       plain((*call).prctlMeaning),
 		"personality": plain(func(c *call) { c.style, c.aux = retHex, c.persona(c.ret&0xffffffff) }),
 		"oldmask":     plain(func(c *call) { c.aux = "old mask " + c.sigset(c.ret, c.wordBits()) }),
 		"mask":        plain(func(c *call) { c.aux = "mask " + c.sigset(c.ret, c.wordBits()) }),

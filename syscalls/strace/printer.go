@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,13 +70,15 @@ type call struct {
 	failed  bool
 	errno   uint16 // in the guest's numbering
 
-	style retStyle
-	aux   string            // what follows the result in parentheses
-	saved uint64            // what the entry read for the exit to compare with
+	style    retStyle
+	aux      string // what follows the result in parentheses
+	saved    uint64 // what the entry read for the exit to compare with
+	savedOK  bool
+	replaced bool   // the call was an execve that has put a new program in place
+	indirect uint64 // where the result lies, of shmat behind ipc
 
 	b     strings.Builder
 	wrote bool // an argument is in b
-	start time.Time
 }
 
 // Entry is the text of the system call that the task stands at, as far as it
@@ -86,6 +87,7 @@ type call struct {
 func (p *Printer) Entry(t *emu.Task) string {
 	c := newCall(p, t)
 	p.calls[t] = c
+	c.remember()
 	c.write(false)
 	return c.b.String()
 }
@@ -97,14 +99,23 @@ func (p *Printer) Exit(t *emu.Task) string {
 	if c == nil {
 		return ""
 	}
+	n := c.b.Len()
+	rest, result := p.finish(t)
+	return rest + tailFor(p.Align, n+len(rest)) + result
+}
+
+// finish is Exit in two parts: the rest of the arguments, and the result from
+// the "=" on.
+func (p *Printer) finish(t *emu.Task) (rest, result string) {
+	c := p.calls[t]
 	delete(p.calls, t)
 	n := c.b.Len()
 	c.result()
 	c.write(true)
-	if f := c.sig.meaning; f != nil && !c.failed && !c.p.Raw.Has(c.name) {
+	if f := c.sig.meaning; f != nil && !c.failed && !p.Raw.Has(c.name) {
 		f(c)
 	}
-	return c.b.String()[n:] + c.tail(c.b.Len()) + c.outcome()
+	return c.b.String()[n:], c.outcome()
 }
 
 // Forget drops a call that will have no Exit, and returns the rest of its
@@ -115,14 +126,49 @@ func (p *Printer) Forget(t *emu.Task) string {
 		return ""
 	}
 	delete(p.calls, t)
-	return c.tail(c.b.Len()) + "= ?"
+	s := ""
+	if !c.complete() {
+		s = " <unfinished ...>"
+	}
+	return s + tailFor(p.Align, c.b.Len()+len(s)) + "= ?"
 }
 
-// tail is the end of the arguments and the gap before the result, for a text
-// of n characters.
-func (c *call) tail(n int) string {
-	gap := max(c.p.Align-1-n-1, 0)
-	return ")" + strings.Repeat(" ", gap) + " "
+// complete tells that all arguments are in the text.
+func (c *call) complete() bool { return c.arg >= len(c.sig.args) }
+
+// tailFor is the end of the arguments and the gap before the result, which
+// stands in column align if the line has only cols characters yet.
+func tailFor(align, cols int) string {
+	return ")" + strings.Repeat(" ", max(align-cols-2, 0)) + " "
+}
+
+// startText is the text of the execve that would have started a program that
+// is in place and has not run yet.
+func (p *Printer) startText(t *emu.Task, path string, argv []string, vars int) string {
+	c := &call{p: p, t: t, a: t.Proc.Arch, name: "execve"}
+	l := make([]string, 0, len(argv))
+	for i, s := range argv {
+		if c.abbrev() && i >= p.Strings {
+			l = append(l, "...")
+			break
+		}
+		if len(s) > p.Strings {
+			l = append(l, c.quote([]byte(s[:p.Strings]), p.Hex)+"...")
+			continue
+		}
+		l = append(l, c.quote([]byte(s), p.Hex))
+	}
+	// On the stack are the number of arguments, their pointers and a NULL, then
+	// those of the environment.
+	w := uint64(c.a.Word)
+	sp := t.CPU().Reg(c.a.SP)
+	argc, _ := c.uint(sp, c.a.Word)
+	env := sp + w*(argc+2)
+	text := fmt.Sprintf("%s /* %s */", c.addr(env), plural(vars, "var"))
+	if !c.abbrev() {
+		text = c.stringArray(env)
+	}
+	return fmt.Sprintf("execve(%s, %s, %s", c.quote([]byte(path), p.Hex), array(l, false), text)
 }
 
 // newCall reads number and arguments from the registers.
@@ -266,6 +312,10 @@ func (c *call) abbrev() bool { return c.p.Abbrev.Has(c.name) }
 // convention itself: the call failed with an errno if storing that errno would
 // change nothing.
 func (c *call) result() {
+	if c.replaced {
+		// The registers are the new program's.
+		return
+	}
 	abi, cpu := &c.a.ABI, c.t.CPU()
 	c.ret = cpu.Reg(abi.Ret)
 	v := signed(c.ret, c.wordBits())
@@ -273,12 +323,24 @@ func (c *call) result() {
 		v = -v
 	}
 	if v == 0 || v > 4095 {
+		c.fetchResult()
 		return
 	}
 	r := &shadow{Regs: cpu}
 	abi.Result(r, 0, uint16(v))
 	if !r.changed {
 		c.failed, c.errno = true, uint16(v)
+	}
+	c.fetchResult()
+}
+
+// fetchResult reads a result that lies in memory.
+func (c *call) fetchResult() {
+	if c.indirect == 0 || c.failed {
+		return
+	}
+	if v, ok := c.uint(c.indirect, c.a.Word); ok {
+		c.ret = v
 	}
 }
 

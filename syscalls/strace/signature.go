@@ -40,8 +40,14 @@ type argument struct {
 // signatures are those of all calls by name. See signatureText for the form.
 var signatures map[string]*signature
 
-// init breaks the circle of the decoders and the table.
-func init() { signatures = parseSignatures(signatureText) }
+// init fills the tables, each from those before it.
+func init() {
+	defineValues()
+	defineDecoders()
+	defineMeanings()
+	structures = parseStructures(structureText)
+	signatures = parseSignatures(signatureText)
+}
 
 func parseSignatures(text string) map[string]*signature {
 	out := map[string]*signature{}
@@ -150,11 +156,11 @@ var values map[string]func(param string) value
 // plainValue is for ways without a parameter.
 func plainValue(f value) func(string) value { return func(string) value { return f } }
 
-func init() {
+func defineValues() {
 	values = map[string]func(string) value{
-		"d": plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(signed(v, bits)) }),
-		"u": plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(v) }),
-		"x": plainValue(func(_ *call, v uint64, bits int) string { return hex(v) }),
+		"d":    plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(signed(v, bits)) }),
+		"u":    plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(v) }),
+		"x":    plainValue(func(_ *call, v uint64, bits int) string { return hex(v) }),
 		"mode": plainValue(func(_ *call, v uint64, _ int) string { return octal(v) }),
 		"ptr":  plainValue(func(c *call, v uint64, _ int) string { return c.addr(v) }),
 		"fd":   plainValue(func(c *call, v uint64, bits int) string { return c.fd(signed(v, bits)) }),

@@ -102,9 +102,9 @@ getuid,geteuid,getgid,getegid,getuid32,geteuid32,getgid32,getegid32 @c
 umask =oct mode
 dup @d =fd fd
 dup2 @d =fd fd fd
-dup3 @d =fd fd fd oflagbits
+dup3 @d =fd fd fd flags/oflags
 pipe @d >fdpair
-pipe2 @d >fdpair oflagbits
+pipe2 @d >fdpair flags/oflags
 fcntl,fcntl64 @d fd enum/fcntl fcntlarg >>fcntlout !fcntl
 flock @d fd flags/flock
 ioctl @d fd ioctlcmd ioctlarg >>ioctlout
@@ -148,8 +148,8 @@ copy_file_range @d fd at8/d fd at8/d lu x
 name_to_handle_at @df dirfd path >>ptr >at/d flags/handleat
 open_by_handle_at @d =fd fd ptr oflags
 memfd_create @d =fd str flags/memfd
-memfd_secret =fd oflagbits
-userfaultfd @d =fd oflagbits+userfaultfd
+memfd_secret =fd flags/oflags
+userfaultfd @d =fd flags/oflags+userfaultfd
 bpf @d enum/bpf ptr u
 perf_event_open @d =fd ptr d d fd flags/perfflags
 mmap @dm =hex ptr lu flags/prot mapflags lfd mapoff

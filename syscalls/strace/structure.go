@@ -23,8 +23,6 @@ type field struct {
 // structures are all by name. See structureText for the form.
 var structures map[string]*structure
 
-func init() { structures = parseStructures(structureText) }
-
 func parseStructures(text string) map[string]*structure {
 	out := map[string]*structure{}
 	for line := range strings.Lines(text) {
@@ -76,9 +74,6 @@ func parseField(tok string) field {
 		}
 	case "bytes":
 		f.bytes = func(c *call, b []byte) string { return c.quote(b, 2) }
-	case "oflags", "statfsflags":
-		// These come into values after the structures are read.
-		f.value = func(c *call, v uint64, bits int) string { return values[kind](param)(c, v, bits) }
 	default:
 		if values[kind] == nil {
 			panic("strace: structure: no kind " + kind)

@@ -393,6 +393,8 @@ static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, u
 		halt(e, UE_INTERRUPT, pc);
 		return;
 	}
+	if (e->trace == 0)
+		return; // the hook is there for interrupts only
 	struct ue_block *b = current(e, pc, size);
 	e->reached = b->watched && !(e->passing && e->passed == pc);
 	if (e->reached && !e->code_on) {
@@ -554,8 +556,11 @@ static uc_err want(struct ue *e, bool limits)
 	pthread_mutex_lock(&e->lock);
 	bool code = !e->shim || limits || (e->trace & UE_TRACE_INSN);
 	uc_err r = set_hook(e, code, &e->code_on, &e->code, UC_HOOK_CODE, on_code);
+	// Where the library leaves blocks in their middle only, requests to stop
+	// are looked for at the start of each.
+	bool block = e->trace != 0 || (e->shim && !ue_shim_exits(e));
 	if (r == UC_ERR_OK)
-		r = set_hook(e, e->trace != 0, &e->block_on, &e->block, UC_HOOK_BLOCK, on_block);
+		r = set_hook(e, block, &e->block_on, &e->block, UC_HOOK_BLOCK, on_block);
 	if (r == UC_ERR_OK)
 		r = set_hook(e, e->trace & UE_TRACE_MEM, &e->mem_on, &e->mem, UC_HOOK_MEM_READ_AFTER | UC_HOOK_MEM_WRITE, on_access);
 	e->hooked = e->code_on || e->block_on;

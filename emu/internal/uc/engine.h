@@ -186,7 +186,8 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
-void ue_shim_exit(void *cpu);                    // asks a run to end at the next block
+void ue_shim_exit(void *cpu);                    // asks a run to end at the next block, which is exact if
+bool ue_shim_exits(const struct ue *e);
 bool ue_shim_restore_at(uintptr_t ra);           // registers as at an address of translated code, if it is one
 void ue_shim_leave(void);                        // leaves translated code, does not return
 void ue_shim_restore(void);                      // registers as before the access under way

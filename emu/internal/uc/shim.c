@@ -27,6 +27,14 @@ static inline bool faulted(void)
 	return ue_now.cpu != NULL && ue_now.e != NULL && ue_now.e->stopped && ue_now.e->stop.kind == UE_MEM;
 }
 
+// The kinds of guests whose blocks are left at their start only when a request
+// comes: a bit each.
+static uint32_t checks;
+
+static int ue_shim_kind(const struct ue *e) { return e->arch + (e->mode & UC_MODE_PPC64 && e->arch == UC_ARCH_PPC ? 16 : 0); }
+
+bool ue_shim_exits(const struct ue *e) { return checks >> ue_shim_kind(e) & 1; }
+
 static void mark(struct ue *e, uint64_t page, void (*flush)(void *, uint64_t), void *cpu)
 {
 	if (ue_pages_has(&e->marked, page))
@@ -197,6 +205,19 @@ static inline bool tracing(void)
 		return tb; \
 	} \
 	\
+	/* The library looks for a request to leave the block after each access to \
+	   memory, and loses the PC if there is one. Faults need no such request \
+	   here, and a hook on each instruction stops at these. */ \
+	REAL(void, check_exit_request_##S, (void *)); \
+	void check_exit_request_##S(void *tcg) \
+	{ \
+		struct ue *e = ue_now.e; \
+		if (e != NULL && e->shim && !e->code_on) \
+			checks |= 1u << ue_shim_kind(e); \
+		else \
+			real_check_exit_request_##S(tcg); \
+	} \
+	\
 	STORE(S, T, uint8_t, helper_ret_stb_mmu) \
 	STORE(S, T, uint16_t, helper_le_stw_mmu) \
 	STORE(S, T, uint16_t, helper_be_stw_mmu) \
@@ -227,6 +248,7 @@ static inline bool tracing(void)
 		return FIND(cpu_exec_##S) && FIND(tlb_set_page_with_attrs_##S) && FIND(tb_gen_code_##S) && \
 		       FIND(tlb_set_dirty_##S) && FIND(tlb_flush_page_##S) && FIND(tlb_flush_##S) && \
 		       FIND(cpu_loop_exit_##S) && FIND(cpu_loop_exit_noexc_##S) && FIND(cpu_restore_state_##S) && \
+		       FIND(check_exit_request_##S) && \
 		       FIND(helper_ret_stb_mmu_##S) && FIND(helper_le_stw_mmu_##S) && FIND(helper_be_stw_mmu_##S) && \
 		       FIND(helper_le_stl_mmu_##S) && FIND(helper_be_stl_mmu_##S) && FIND(helper_le_stq_mmu_##S) && \
 		       FIND(helper_be_stq_mmu_##S) && FIND(helper_ret_ldub_mmu_##S) && FIND(helper_le_lduw_mmu_##S) && \
@@ -268,13 +290,21 @@ FAMILY(ppc64, uint64_t)
 
 // Port instructions do not fault in user mode as they should, and the hook
 // for them does not know its instruction.
+static void port_done(void)
+{
+	if (ue_now.e != NULL && ue_now.e->shim && ue_now.e->stopped)
+		real_cpu_loop_exit_x86_64(ue_now.cpu);
+}
+
 #define PORT_IN(name) \
 	REAL(uint64_t, name##_x86_64, (void *, uint32_t)); \
 	uint64_t name##_x86_64(void *env, uint32_t port) \
 	{ \
 		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
 		ue_shim_restore(); \
-		return real_##name##_x86_64(env, port); \
+		uint64_t v = real_##name##_x86_64(env, port); \
+		port_done(); \
+		return v; \
 	}
 #define PORT_OUT(name) \
 	REAL(void, name##_x86_64, (void *, uint32_t, uint32_t)); \
@@ -283,6 +313,7 @@ FAMILY(ppc64, uint64_t)
 		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
 		ue_shim_restore(); \
 		real_##name##_x86_64(env, port, data); \
+		port_done(); \
 	}
 PORT_IN(helper_inb)
 PORT_IN(helper_inw)

@@ -159,7 +159,9 @@ __attribute__((noinline)) static void die(const char *how)
 #elif defined(__arm__)
 	if (equal(how, "bkpt"))
 		__asm__ volatile("bkpt #0");
-	if (equal(how, "nocache")) /* a coprocessor register that is the kernel's */
+	if (equal(how, "call")) /* no system call, and none of ARM's own */
+		sc(0xf0800);
+	if (equal(how, "system")) /* SCTLR is the kernel's */
 		__asm__ volatile("mrc p15, 0, r0, c1, c0, 0" : : : "r0");
 #elif defined(__aarch64__)
 	if (equal(how, "odd")) {

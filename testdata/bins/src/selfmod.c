@@ -14,30 +14,30 @@
 /* next(insn, at) stores an instruction at `at`, which is `changed`, and runs
    into it. What it returns is what the new instruction loaded. */
 #if defined(__x86_64__)
-__asm__(".text\n.balign 32\nnext: mov %edi,1(%rsi)\nchanged: mov $-1,%eax\n ret\n"
+__asm__(".text\n.balign 128\nnext: mov %edi,1(%rsi)\nchanged: mov $-1,%eax\n ret\n"
 	"passes: mov %edi,%ecx\n1: incl 2f+1(%rip)\n2: mov $0,%eax\n dec %ecx\n jnz 1b\n ret\n.balign 4\ntally: .long 0\n");
 #define MOVE(v) (v)
 #elif defined(__i386__)
-__asm__(".text\n.balign 32\nnext: mov 4(%esp),%eax\n mov 8(%esp),%edx\n mov %eax,1(%edx)\nchanged: mov $-1,%eax\n ret\n"
+__asm__(".text\n.balign 128\nnext: mov 4(%esp),%eax\n mov 8(%esp),%edx\n mov %eax,1(%edx)\nchanged: mov $-1,%eax\n ret\n"
 	"passes: mov 4(%esp),%ecx\n1: incl 2f+1\n2: mov $0,%eax\n dec %ecx\n jnz 1b\n ret\n.balign 4\ntally: .long 0\n");
 #define MOVE(v) (v)
 #elif defined(__thumb__)
-__asm__(".text\n.syntax unified\n.thumb\n.balign 32\n.thumb_func\nnext: push {r7,lr}\n strh r0,[r1]\n mov r0,r1\n adds r1,#2\n movs r2,#0\n movw r7,#2\n movt r7,#15\n svc #0\n"
+__asm__(".text\n.syntax unified\n.thumb\n.balign 128\n.thumb_func\nnext: push {r7,lr}\n strh r0,[r1]\n mov r0,r1\n adds r1,#2\n movs r2,#0\n movw r7,#2\n movt r7,#15\n svc #0\n"
 	"changed: movs r0,#255\n pop {r7,pc}\n.balign 4\ntally: .long 0\n");
 #define MOVE(v) (0x2000 | ((v) & 0xff))
 #elif defined(__arm__)
-__asm__(".text\n.arm\n.balign 32\nnext: push {r7,lr}\n str r0,[r1]\n mov r0,r1\n add r1,r1,#4\n mov r2,#0\n movw r7,#2\n movt r7,#15\n svc #0\n"
+__asm__(".text\n.arm\n.balign 128\nnext: push {r7,lr}\n str r0,[r1]\n mov r0,r1\n add r1,r1,#4\n mov r2,#0\n movw r7,#2\n movt r7,#15\n svc #0\n"
 	"changed: mov r0,#255\n pop {r7,pc}\ntally: .long 0\n");
 #define MOVE(v) (0xe3a00000 | ((v) & 0xff))
 #elif defined(__aarch64__)
-__asm__(".text\n.balign 32\nnext: str w0,[x1]\n dc cvau,x1\n dsb ish\n ic ivau,x1\n dsb ish\n isb\nchanged: mov w0,#255\n ret\ntally: .long 0\n");
+__asm__(".text\n.balign 128\nnext: str w0,[x1]\n dc cvau,x1\n dsb ish\n ic ivau,x1\n dsb ish\n isb\nchanged: mov w0,#255\n ret\ntally: .long 0\n");
 #define MOVE(v) (0x52800000 | ((v) & 0xff) << 5)
 #elif defined(__powerpc64__)
 __asm__(".section .opd,\"aw\"\nnext: .quad .next,.TOC.@tocbase,0\n.previous\n"
-	".text\n.balign 32\n.next: stw 3,0(4)\n dcbst 0,4\n sync\n icbi 0,4\n sync\n isync\nchanged: li 3,255\n blr\ntally: .long 0\n");
+	".text\n.balign 128\n.next: stw 3,0(4)\n dcbst 0,4\n sync\n icbi 0,4\n sync\n isync\nchanged: li 3,255\n blr\ntally: .long 0\n");
 #define MOVE(v) (0x38600000 | ((v) & 0xff))
 #else
-__asm__(".text\n.balign 32\nnext: stw 3,0(4)\n dcbst 0,4\n sync\n icbi 0,4\n sync\n isync\nchanged: li 3,255\n blr\ntally: .long 0\n");
+__asm__(".text\n.balign 128\nnext: stw 3,0(4)\n dcbst 0,4\n sync\n icbi 0,4\n sync\n isync\nchanged: li 3,255\n blr\ntally: .long 0\n");
 #define MOVE(v) (0x38600000 | ((v) & 0xff))
 #endif
 extern int next(uint32_t insn, uint8_t *at);
@@ -47,10 +47,10 @@ extern volatile uint32_t tally;
 extern int passes(int n);
 #endif
 
-/* Makes the program's own code writable, from the page of `at` on. */
-static int unlock(uint8_t *at, int prot)
+/* Changes what the page of the program's own code allows. */
+static int protect(uint8_t *at, int prot)
 {
-	return sc(__NR_mprotect, (uintptr_t)at & ~4095ul, 8192, prot) == 0;
+	return sc(__NR_mprotect, (uintptr_t)at & ~4095ul, 4096, prot) == 0;
 }
 
 /* Rewrites three bytes of the function at p, and the byte before it, by one
@@ -78,7 +78,7 @@ static int across(uint8_t *p)
 int program(word *sp)
 {
 	int failed = 0, ok = 1;
-	CHECK("own code made writable", unlock((uint8_t *)changed, RWX));
+	CHECK("own code made writable", protect((uint8_t *)changed, RWX));
 	for (int i = 0; i < 200 && ok; i++)
 		ok = next(MOVE(i), changed) == i;
 	CHECK("next instruction", ok);
@@ -89,7 +89,7 @@ int program(word *sp)
 	for (int i = 0; i < 2000; i++)
 		tally += i;
 	CHECK("data beside running code", tally == 1999000);
-	CHECK("own code made read-only", unlock((uint8_t *)changed, PROT_READ | PROT_EXEC));
+	CHECK("own code made read-only", protect((uint8_t *)changed, PROT_READ | PROT_EXEC));
 
 	uint8_t *p = MMAP(0, 3 * 4096, RWX, ANON);
 	CHECK("across a page end", across(p + 4096));

@@ -1,0 +1,301 @@
+package utemu_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu"
+)
+
+// libcDir holds the sources of the programs that need a libc.
+const libcDir = "testdata/libc"
+
+// libcTarget is a compiler whose programs the tests run.
+type libcTarget struct {
+	name    string
+	arch    string // as utemu.Arches names it
+	cc, cxx string // cxx is "" where Debian's compiler is not among the packages
+	flags   []string
+	vector  []string // what turns the vector unit on
+	sysroot string   // as a user would give it with -L
+}
+
+var libcTargets = []libcTarget{
+	{name: "x86_64", arch: "x86_64", cc: "gcc", cxx: "g++", sysroot: "/"},
+	{name: "i386", arch: "i386", cc: "i686-linux-gnu-gcc", cxx: "i686-linux-gnu-g++",
+		vector: []string{"-msse2"}, sysroot: "/usr/i686-linux-gnu"},
+	{name: "arm", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-marm"},
+		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf"},
+	{name: "thumb", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-mthumb"},
+		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf"},
+	{name: "armel", arch: "arm", cc: "arm-linux-gnueabi-gcc", sysroot: "/usr/arm-linux-gnueabi"},
+	{name: "aarch64", arch: "aarch64", cc: "aarch64-linux-gnu-gcc", cxx: "aarch64-linux-gnu-g++",
+		sysroot: "/usr/aarch64-linux-gnu"},
+	{name: "ppc", arch: "ppc", cc: "powerpc-linux-gnu-gcc", cxx: "powerpc-linux-gnu-g++",
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu"},
+	{name: "ppc64", arch: "ppc64", cc: "powerpc64-linux-gnu-gcc",
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu"},
+}
+
+// libcLink is a way to link a program.
+type libcLink struct {
+	name  string
+	flags []string
+	// sysroot is whether the guest gets the sysroot as of -L; without it the
+	// machine has to find the dynamic linker by itself.
+	sysroot bool
+	static  bool
+}
+
+var libcLinks = []libcLink{
+	{name: "static-O0", flags: []string{"-O0", "-static", "-no-pie"}, static: true},
+	{name: "pie-O2", flags: []string{"-O2", "-fPIE", "-pie"}},
+	{name: "static-pie-O2", flags: []string{"-O2", "-fPIE", "-static-pie"}, static: true},
+	{name: "dynamic-O0", flags: []string{"-O0", "-no-pie"}, sysroot: true},
+	{name: "static-O2", flags: []string{"-O2", "-static", "-no-pie"}, static: true},
+	{name: "pie-O0", flags: []string{"-O0", "-fPIE", "-pie"}, sysroot: true},
+}
+
+// libcProgram is what a program of testdata/libc needs, where it needs
+// anything.
+type libcProgram struct {
+	dynamic bool   // is not for static linking
+	float   bool   // computes with floating point
+	vector  bool   // is built for the vector unit
+	stdin   string // its standard input
+	args    []string
+	plugin  string // a source that is built as a shared library, argument 2
+}
+
+var libcPrograms = map[string]libcProgram{
+	"dl.c": {dynamic: true, plugin: "dl_plugin.c"},
+}
+
+// libcKnown is what is known to fail, by "program target link" with "*" for
+// any, and why. What passes although it is here fails the test.
+var libcKnown = map[string]string{}
+
+// TestLibc holds programs on glibc to what they print natively, on every
+// target, linked in several ways.
+func TestLibc(t *testing.T) {
+	for i, src := range libcSources(t) {
+		for j, target := range libcTargets {
+			prog := libcPrograms[src]
+			if prog.float && !libcFloat(target) || strings.HasSuffix(src, ".cc") && target.cxx == "" {
+				continue
+			}
+			for k, link := range libcLinks {
+				// A third of the ways for a target, another third for the
+				// next; each program meets all of them.
+				if (k+i+j)%3 != 0 || link.static && prog.dynamic || testing.Short() && (i+j+k/3)%3 != 0 {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%s/%s", src, target.name, link.name), func(t *testing.T) {
+					t.Parallel()
+					libcCompare(t, src, target, link)
+				})
+			}
+		}
+	}
+}
+
+// libcSources are the names of the programs.
+func libcSources(t *testing.T) []string {
+	var s []string
+	for _, pattern := range []string{"*.c", "*.cc"} {
+		m, err := filepath.Glob(filepath.Join(libcDir, pattern))
+		require.NoError(t, err)
+		s = append(s, m...)
+	}
+	for i := range s {
+		s[i] = filepath.Base(s[i])
+	}
+	s = slices.DeleteFunc(s, func(n string) bool { return strings.Contains(n, "_plugin.") })
+	slices.Sort(s)
+	require.Greater(t, len(s), 20)
+	return s
+}
+
+// libcFloat is whether floating point of the target can be relied upon:
+// libunicorn before 2.1 computes wrongly on 64-bit PowerPC.
+func libcFloat(target libcTarget) bool {
+	return target.arch != "ppc64" || !oldUnicorn
+}
+
+// libcCompare runs a program natively and in the emulator.
+func libcCompare(t *testing.T, src string, target libcTarget, link libcLink) {
+	prog := libcPrograms[src]
+	want := libcNative(t, src)
+	require.True(t, strings.HasSuffix(want, "status 0\n"), "%s fails natively:\n%s", src, want)
+	path := libcBuild(t, src, target, link)
+	args := append([]string{path, t.TempDir()}, prog.args...)
+	if prog.plugin != "" {
+		args = append(args, libcBuildPlugin(t, prog.plugin, target))
+	}
+	c := utemu.Config{Path: path, Args: args, Env: libcEnv}
+	if link.sysroot {
+		c.Sysroot = target.sysroot
+	}
+	got := libcRun(t, c, prog.stdin)
+	for _, key := range []string{src + " " + target.name + " " + link.name, src + " " + target.name + " *", src + " * *"} {
+		if why, ok := libcKnown[key]; ok {
+			require.NotEqual(t, want, got, "%s passes although it is known to fail: %s", key, why)
+			return
+		}
+	}
+	require.Equal(t, want, got)
+}
+
+// libcEnv is the environment of the programs.
+var libcEnv = []string{"PATH=/usr/bin:/bin", "HOME=/", "LC_ALL=C", "TZ=UTC", "UTEMU_TEST=a value"}
+
+// libcRun runs a program in the emulator and returns its output and status.
+func libcRun(t *testing.T, c utemu.Config, stdin string) string {
+	var out bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr, c.Stock = strings.NewReader(stdin), &out, new(bytes.Buffer), stock
+	m, err := utemu.Load(c)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, m.Close()) }()
+	st, err := m.Run(t.Context())
+	require.NoError(t, err)
+	if st.Signal != 0 {
+		return out.String() + m.Explain(st) + "\n"
+	}
+	return fmt.Sprintf("%sstatus %d\n", out.String(), st.Code)
+}
+
+// libcNatives are the references by source, made once each.
+var libcNatives sync.Map
+
+// libcNative is what the program prints on this machine.
+func libcNative(t *testing.T, src string) string {
+	f, _ := libcNatives.LoadOrStore(src, sync.OnceValues(func() (string, error) {
+		prog := libcPrograms[src]
+		path := libcBuild(t, src, libcTargets[0], libcLinks[3])
+		dir, err := os.MkdirTemp("", "utemu-libc")
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(dir)
+		cmd := exec.Command(path, append([]string{dir}, prog.args...)...)
+		if prog.plugin != "" {
+			cmd.Args = append(cmd.Args, libcBuildPlugin(t, prog.plugin, libcTargets[0]))
+		}
+		cmd.Env, cmd.Stdin = libcEnv, strings.NewReader(prog.stdin)
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return "", err
+		}
+		return fmt.Sprintf("%sstatus %d\n", out, cmd.ProcessState.ExitCode()), nil
+	}))
+	out, err := f.(func() (string, error))()
+	require.NoError(t, err)
+	return out
+}
+
+// libcBuild compiles a program and returns its path.
+func libcBuild(t *testing.T, src string, target libcTarget, link libcLink) string {
+	flags := append(slices.Clone(target.flags), link.flags...)
+	if libcPrograms[src].vector {
+		flags = append(append(flags, target.vector...), "-O3")
+	}
+	return libcCompile(t, src, target, append(flags, "-lm", "-ldl"))
+}
+
+// libcBuildPlugin compiles a shared library and returns its path.
+func libcBuildPlugin(t *testing.T, src string, target libcTarget) string {
+	return libcCompile(t, src, target, append(slices.Clone(target.flags), "-O2", "-fPIC", "-shared"))
+}
+
+// libcVersions are what compilers say of themselves, by command.
+var libcVersions sync.Map
+
+// libcCompile runs the target's compiler, unless it did so for the same source,
+// flags and version before.
+func libcCompile(t *testing.T, src string, target libcTarget, flags []string) string {
+	cc := target.cc
+	if strings.HasSuffix(src, ".cc") {
+		cc = target.cxx
+	}
+	version, _ := libcVersions.LoadOrStore(cc, sync.OnceValues(func() ([]byte, error) {
+		return exec.Command(cc, "--version").Output()
+	}))
+	v, err := version.(func() ([]byte, error))()
+	require.NoError(t, err, "%s is missing: internal/setup/setup.sh packages test", cc)
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%q\n", cc, v, flags)
+	for _, f := range []string{src, "t.h"} {
+		b, err := os.ReadFile(filepath.Join(libcDir, f))
+		require.NoError(t, err)
+		h.Write(b)
+	}
+	dir, err := filepath.Abs(".build/libc")
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(dir, 0o777))
+	out := filepath.Join(dir, strings.TrimSuffix(src, filepath.Ext(src))+"-"+target.name+"-"+hex.EncodeToString(h.Sum(nil))[:16])
+	if _, err := os.Stat(out); err == nil {
+		return out
+	}
+	tmp, err := os.MkdirTemp(dir, "tmp")
+	require.NoError(t, err)
+	defer os.RemoveAll(tmp)
+	// The name of the source, which is in the messages of failed checks, is to
+	// be the same everywhere; overflow wraps, so that tests may look at it.
+	args := append([]string{"-fwrapv", "-Wall", "-o", filepath.Join(tmp, "out"), src}, flags...)
+	cmd := exec.Command(cc, args...)
+	cmd.Dir = libcDir
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", cmd, text)
+	require.NoError(t, os.Rename(filepath.Join(tmp, "out"), out))
+	return out
+}
+
+// TestLibcInterpreter runs the dynamic linkers of the cross packages as
+// programs.
+func TestLibcInterpreter(t *testing.T) {
+	for _, target := range libcTargets[1:] {
+		t.Run(target.name, func(t *testing.T) {
+			t.Parallel()
+			prog := libcBuild(t, "integer.c", target, libcLinks[1])
+			f, err := elf.Open(prog)
+			require.NoError(t, err)
+			defer f.Close()
+			b := make([]byte, 256)
+			for _, p := range f.Progs {
+				if p.Type == elf.PT_INTERP {
+					n, err := p.ReadAt(b[:p.Filesz], 0)
+					require.NoError(t, err)
+					b = b[:n-1]
+				}
+			}
+			interp := filepath.Join(target.sysroot, string(b))
+			run := func(args ...string) string {
+				return libcRun(t, utemu.Config{Path: interp, Args: append([]string{interp}, args...), Env: libcEnv, Sysroot: target.sysroot}, "")
+			}
+			out := run("--version")
+			require.Regexp(t, `^ld\.so \(Debian GLIBC .*\n`, out)
+			require.Contains(t, out, "status 0\n")
+			out = run("--list", prog)
+			require.Contains(t, out, "libc.so.6 => ")
+			require.Contains(t, out, "status 0\n")
+			require.Equal(t, libcNative(t, "integer.c"), run(prog))
+		})
+	}
+}
+
+var _ emu.Status
