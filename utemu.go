@@ -215,7 +215,7 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 			}
 			return m.finish(err)
 		case <-check.C:
-			if resident() > m.cfg.MemLimit+memSlack {
+			if resident()+emu.MemoryFiles() > m.cfg.MemLimit+memSlack {
 				cancel(errMemory)
 			}
 		case s := <-sigs:

@@ -21,6 +21,7 @@ type CPU struct {
 	*Space
 	arch  *arch.Arch
 	model *arch.Model
+	opts  Options
 	eng   *uc.Engine
 	bare  bare
 
@@ -39,7 +40,7 @@ func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
 	if a.Core > 64 {
 		return nil, fmt.Errorf("emu: %s: more than 64 core registers", a.Name)
 	}
-	c := &CPU{Space: s, arch: a, model: m, eng: eng, soft: make([]uint64, len(a.Regs)), core: uc.File{IDs: make([]int32, a.Core), Vals: make([]uint64, a.Core)}}
+	c := &CPU{Space: s, arch: a, model: m, opts: o, eng: eng, soft: make([]uint64, len(a.Regs)), core: uc.File{IDs: make([]int32, a.Core), Vals: make([]uint64, a.Core)}}
 	for i, r := range a.Regs {
 		if i < a.Core {
 			c.core.IDs[i] = int32(r.UC)

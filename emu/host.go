@@ -28,6 +28,10 @@ type host struct {
 	chunks map[uint64]unsafe.Pointer
 	key    uint64 // of last
 	last   unsafe.Pointer
+
+	extents []extent
+	own     *memFile // where new extents come from; nil before the first
+	plain   uint64   // how much private memory was mapped that is in none
 }
 
 // chunk returns the reservation that holds addr, nil if there is none yet.
@@ -87,10 +91,20 @@ func (h *host) slice(addr, end uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(p, addr&(chunkSize-1))), end-addr)
 }
 
+// mmap maps [addr,end) anew and gives back what was there.
 func (h *host) mmap(addr, end uint64, prot, flags, fd int, off int64) error {
 	if err := h.reserve(addr, end); err != nil {
 		return err
 	}
+	if err := h.raw(addr, end, prot, flags, fd, off); err != nil {
+		return err
+	}
+	h.forget(addr, end)
+	return nil
+}
+
+// raw is mmap where the chunks exist and what is there is known.
+func (h *host) raw(addr, end uint64, prot, flags, fd int, off int64) error {
 	return pieces(addr, end, func(a, e uint64) error {
 		p := unsafe.Add(h.chunk(a), a&(chunkSize-1))
 		_, err := unix.MmapPtr(fd, off+int64(a-addr), p, uintptr(e-a), prot, flags|unix.MAP_FIXED)
@@ -103,6 +117,8 @@ func (h *host) anon(addr, end uint64, shared bool) error {
 	flags := unix.MAP_ANON | unix.MAP_PRIVATE | unix.MAP_NORESERVE
 	if shared {
 		flags = unix.MAP_ANON | unix.MAP_SHARED | unix.MAP_NORESERVE
+	} else if done, err := h.memory(addr, end); done {
+		return err
 	}
 	return h.mmap(addr, end, unix.PROT_READ|unix.PROT_WRITE, flags, -1, 0)
 }
@@ -136,6 +152,7 @@ func (h *host) move(from, to, size uint64) error {
 	if err := h.reserve(to, to+size); err != nil {
 		return err
 	}
+	moved, by := h.takeExtents(from, from+size), to-from
 	for size > 0 {
 		n := min(size, chunkSize-from&(chunkSize-1), chunkSize-to&(chunkSize-1))
 		src := unsafe.Add(h.chunk(from), from&(chunkSize-1))
@@ -154,6 +171,10 @@ func (h *host) move(from, to, size uint64) error {
 		}
 		from, to, size = from+n, to+n, size-n
 	}
+	for _, x := range moved {
+		x.addr, x.end = x.addr+by, x.end+by
+		h.extents = append(h.extents, x)
+	}
 	return nil
 }
 
@@ -167,5 +188,13 @@ func (h *host) release() error {
 		delete(h.chunks, k)
 	}
 	h.last = nil
+	for _, x := range h.extents {
+		x.file.unref()
+	}
+	h.extents = nil
+	if h.own != nil {
+		h.own.unref()
+		h.own = nil
+	}
 	return first
 }

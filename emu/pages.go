@@ -13,10 +13,26 @@ import (
 // of [addr,addr+size), both page-aligned; advices that change what is in the
 // pages do so for the guest. The error is the host's first.
 func (s *Space) Advise(addr, size uint64, advice int) error {
+	discard := advice == unix.MADV_DONTNEED || advice == unix.MADV_DONTNEED_LOCKED || advice == unix.MADV_FREE
 	return s.mapped(addr, size, func(m []byte, a, e uint64) error {
 		s.regions.written(s, a, e)
+		if discard {
+			return s.host.discard(a, e, advice)
+		}
 		return unix.Madvise(m, advice)
 	})
+}
+
+// Mark sets and clears flags of the mappings in [addr,addr+size), both
+// page-aligned: MapDontFork and MapWipeOnFork.
+func (s *Space) Mark(addr, size uint64, set, clear MapFlags) {
+	end := addr + size
+	s.list.split(addr)
+	s.list.split(end)
+	for i := s.list.at(addr); i < len(s.list) && s.list[i].Addr < end; i++ {
+		s.list[i].Flags = s.list[i].Flags&^clear | set
+	}
+	s.list.join(addr, end)
 }
 
 // Sync writes the shared file mappings of [addr,addr+size) back, as msync(2)

@@ -51,7 +51,7 @@ func (s *Space) unref(v *VMA) {
 	if v.File == nil {
 		return
 	}
-	if v.File.refs--; v.File.refs == 0 {
+	if v.File.refs.Add(-1) == 0 {
 		v.File.File.Close()
 	}
 }
@@ -157,7 +157,7 @@ func (s *Space) Map(v VMA) error {
 		return fmt.Errorf("%w: %w", unix.ENOMEM, err)
 	}
 	if v.File != nil {
-		v.File.refs++
+		v.File.refs.Add(1)
 	}
 	s.used += cost
 	s.gen++

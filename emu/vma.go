@@ -3,6 +3,7 @@ package emu
 import (
 	"os"
 	"sort"
+	"sync/atomic"
 
 	"github.com/utemu/utemu/emu/arch"
 )
@@ -16,10 +17,12 @@ type MapFlags uint8
 
 // The kinds.
 const (
-	MapShared    MapFlags = 1 << iota // MAP_SHARED; else private
-	MapGrowsDown                      // a stack
-	MapNoReserve                      // not counted against the memory limit until touched
-	MapFixedName                      // Name is the kernel's own ("[stack]"), not a path
+	MapShared     MapFlags = 1 << iota // MAP_SHARED; else private
+	MapGrowsDown                       // a stack
+	MapNoReserve                       // not counted against the memory limit until touched
+	MapDontFork                        // left out by a fork
+	MapWipeOnFork                      // zero in a fork's child
+	MapFixedName                       // Name is the kernel's own ("[stack]"), not a path
 )
 
 // Backing is the file behind a mapping. The address space keeps a descriptor
@@ -31,7 +34,7 @@ type Backing struct {
 	Ino  uint64
 	Max  arch.Prot // protections mprotect may give (a shared mapping of a file opened read-only lacks Write)
 
-	refs int
+	refs atomic.Int32 // mappings, of all address spaces
 }
 
 // VMA is one mapping of an address space: a run of pages with one protection
@@ -94,7 +97,7 @@ func (l *vmas) split(addr uint64) {
 	hi.Addr = addr
 	if hi.File != nil {
 		hi.Off += int64(addr - lo.Addr)
-		hi.File.refs++
+		hi.File.refs.Add(1)
 	}
 	lo.End = addr
 	*l = append(*l, nil)
@@ -142,7 +145,7 @@ func (l *vmas) joinAt(i int) {
 	}
 	v.End = w.End
 	if w.File != nil {
-		w.File.refs--
+		w.File.refs.Add(-1)
 	}
 	*l = append((*l)[:i], (*l)[i+1:]...)
 }

@@ -55,10 +55,21 @@ func (c *Ctx) madvise(addr, n uint64, advice int) (uint64, error) {
 			return 0, err
 		}
 	}
+	if m, ok := marks[advice]; ok {
+		c.Space().Mark(addr, size, m.set, m.clear)
+	}
 	if !c.covered(addr, size) {
 		return 0, unix.ENOMEM
 	}
 	return 0, nil
+}
+
+// marks are the advices that are for forks to come.
+var marks = map[int]struct{ set, clear emu.MapFlags }{
+	unix.MADV_DONTFORK:   {set: emu.MapDontFork},
+	unix.MADV_DOFORK:     {clear: emu.MapDontFork},
+	unix.MADV_WIPEONFORK: {set: emu.MapWipeOnFork},
+	unix.MADV_KEEPONFORK: {clear: emu.MapWipeOnFork},
 }
 
 func knownAdvice(advice int) bool {
