@@ -134,6 +134,13 @@ static bool leaves(struct ue *e, uint64_t addr, int access, const ucontext_t *u)
 static bool replaces(struct ue *e, uintptr_t host, uint64_t addr, int access)
 {
 	void *at = (void *)(host & ~(HOST_PAGE - 1));
+	if (e->nlost < UE_LOST) {
+		// The lost page waits elsewhere for the end of the run.
+		void *kept = mremap(at, HOST_PAGE, HOST_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    mmap(NULL, HOST_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+		if (kept != MAP_FAILED)
+			e->lost[e->nlost++] = (struct ue_lost){at, kept};
+	}
 	if (mmap(at, HOST_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return false;
 	if (e->stopped)
@@ -151,6 +158,14 @@ static bool replaces(struct ue *e, uintptr_t host, uint64_t addr, int access)
 		uc_emu_stop(e->uc);
 	}
 	return true;
+}
+
+void ue_lost_again(struct ue *e)
+{
+	while (e->nlost > 0) {
+		struct ue_lost l = e->lost[--e->nlost];
+		mremap(l.kept, HOST_PAGE, HOST_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, l.at);
+	}
 }
 
 static void on_sigbus(int sig, siginfo_t *info, void *ctx)

@@ -3,10 +3,12 @@
 package uc
 
 import (
+	"bytes"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,24 +92,27 @@ func TestBusErrorUnderWay(t *testing.T) {
 		r.put(codeAt, workCode[r.name()])
 		pc := r.start(codeAt, holeAt, 1<<31)
 		cut := make(chan error, 1)
+		var over atomic.Bool
 		go func() {
-			for { // the guest is at work once it has written
-				b := make([]byte, 1)
-				if _, err := f.ReadAt(b, 0x800); err != nil || b[0] != 0 {
-					cut <- f.Truncate(0)
+			// The guest is at work once it has written.
+			b := make([]byte, 0x400)
+			for !over.Load() && bytes.Count(b, []byte{0}) == len(b) {
+				if _, err := f.ReadAt(b, 0); err != nil {
+					cut <- err
 					return
 				}
 			}
+			cut <- f.Truncate(0)
 		}()
 		st := r.run(pc, Limit{})
+		over.Store(true)
 		require.NoError(t, <-cut)
 		require.Equal(t, KindMem, st.Kind)
 		require.True(t, st.Bus)
 		require.GreaterOrEqual(t, st.Addr, uint64(holeAt))
 		require.Less(t, st.Addr, uint64(holeAt+page))
 		// The instruction is at the PC: it misses the page again.
-		again := r.run(r.at(st.PC), Limit{})
-		require.Equal(t, st, again)
+		require.Equal(t, st, r.run(r.at(st.PC), Limit{}))
 	})
 }
 
@@ -123,7 +128,7 @@ func TestBusErrorAfterUnmap(t *testing.T) {
 	require.NoError(t, r.Unmap(holeAt+2*page, page))
 	st := r.fault(c)
 	require.False(t, st.Bus)
-	require.NoError(t, r.Map(holeAt, m[2*page:3*page], ucnum.PROT_ALL))
+	require.NoError(t, r.Map(holeAt, m[page:2*page], ucnum.PROT_ALL))
 	require.NoError(t, f.Truncate(0))
 	st = r.fault(c)
 	require.True(t, st.Bus)

@@ -89,6 +89,11 @@ struct ue_cpuid { uint32_t leaf, sub, r[4]; };
 // Memory of the guest.
 struct ue_map { uint64_t addr, size; uintptr_t host; };
 
+// A page that its file does not have any more, and where it is kept while a
+// page of zeros is in its place for the rest of a run.
+struct ue_lost { void *at, *kept; };
+#define UE_LOST 16
+
 struct ue {
 	uc_engine *uc;
 	int arch, mode, pcreg;
@@ -152,6 +157,8 @@ struct ue {
 
 	struct ue_map *maps;
 	uint32_t nmaps, capmaps;
+	struct ue_lost lost[UE_LOST];
+	int nlost;
 
 	struct ue_cpuid *cpuid;
 	int ncpuid;
@@ -176,6 +183,7 @@ uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
 uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size);
+void ue_lost_again(struct ue *e); // puts the lost pages of a run back into their places
 void ue_guard(void); // makes stops of the host's SIGBUS in memory of a guest
 uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
 void ue_drop(struct ue *e, uint64_t addr, uint64_t size); // forgets the translations of [addr,addr+size)

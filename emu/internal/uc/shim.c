@@ -129,6 +129,12 @@ static inline bool tracing(void)
 
 // Everything for one suffix S of the library's symbols with guest words T.
 #define FAMILY(S, T) \
+	/* What a translated block begins with (struct TranslationBlock). */ \
+	struct head_##S { \
+		T pc, cs_base; \
+		uint32_t flags; \
+		uint16_t size; \
+	}; \
 	REAL(int, cpu_exec_##S, (void *, void *)); \
 	REAL(void, tlb_set_page_with_attrs_##S, (void *, T, uint64_t, uint32_t, int, int, T)); \
 	REAL(void *, tb_gen_code_##S, (void *, T, T, uint32_t, int)); \
@@ -193,13 +199,19 @@ static inline bool tracing(void)
 		if (e != NULL && (uint64_t)pc - e->lone < e->missing - e->lone) \
 			cflags = (cflags & ~CF_COUNT_MASK) | 1; \
 		if (e != NULL && e->shim) { \
-			/* The page and the next one, which the block may reach into, are \
-			   watched from now on: stores to them take the slow path. */ \
+			/* The page is watched from now on: stores to it take the slow path. */ \
 			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
-			mark(e, (uint64_t)(T)(pc + ((T)1 << e->shift)) >> e->shift, flush_##S, cpu); \
 			ue_shim_translated(e, pc); \
 		} \
-		void *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
+		struct head_##S *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
+		if (e != NULL && e->shim) { \
+			/* So is the next one, if the block reaches into it. */ \
+			T last = pc + ((T)1 << e->shift); \
+			if (tb->pc == pc && tb->cs_base == cs_base && tb->flags == flags && tb->size != 0) \
+				last = pc + tb->size - 1; \
+			if ((last ^ pc) >> e->shift) \
+				mark(e, (uint64_t)last >> e->shift, flush_##S, cpu); \
+		} \
 		ue_now.ra = ra; \
 		ue_now.translating = false; \
 		return tb; \
