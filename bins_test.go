@@ -19,6 +19,10 @@ import (
 // stock runs the tests on the library without the shim.
 var stock = os.Getenv("UTEMU_STOCK_ENGINE") == "1"
 
+// oldUnicorn is whether the library is one that computes floating point wrongly
+// on 64-bit PowerPC.
+var oldUnicorn = strings.HasPrefix(utemu.EngineVersion(), "2.0.")
+
 // guest runs a program to its end and returns its output.
 func guest(t *testing.T, c utemu.Config) (string, *utemu.Machine, emu.Status) {
 	t.Helper()
@@ -50,20 +54,148 @@ func bins(t *testing.T, program string, f func(t *testing.T, arch, path string))
 	}
 }
 
-// TestBins holds the freestanding programs to what they print natively on
-// x86-64: it is the same on every architecture.
+// binCase is a line of testdata/bins/CASES.
+type binCase struct {
+	name, program string
+	arches, args  []string
+}
+
+// table returns the fields of the lines of a file that are no comments.
+func table(t *testing.T, path string, least int) [][]string {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var rows [][]string
+	for l := range strings.Lines(string(b)) {
+		if strings.HasPrefix(l, "#") {
+			continue
+		}
+		f := strings.Split(strings.TrimSuffix(l, "\n"), "\t")
+		require.GreaterOrEqual(t, len(f), least, "%s: %q", path, l)
+		rows = append(rows, f)
+	}
+	require.NotEmpty(t, rows, path)
+	return rows
+}
+
+// binCases reads testdata/bins/CASES.
+func binCases(t *testing.T) []binCase {
+	var l []binCase
+	for _, f := range table(t, "testdata/bins/CASES", 3) {
+		c := binCase{name: f[0], program: f[2], arches: strings.Fields(f[1]), args: f[3:]}
+		if f[1] == "*" {
+			c.arches = nil
+			for _, a := range utemu.Arches() {
+				c.arches = append(c.arches, a.Name)
+			}
+		}
+		l = append(l, c)
+	}
+	return l
+}
+
+// binWant is what a case gives on an architecture: of that very one, else of all.
+func binWant(t *testing.T, name, arch string) string {
+	b, err := os.ReadFile(filepath.Join("testdata/bins/expect", name+"."+arch+".txt"))
+	if os.IsNotExist(err) {
+		b, err = os.ReadFile(filepath.Join("testdata/bins/expect", name+".txt"))
+	}
+	require.NoError(t, err, "testdata/bins/expect.sh -w %s", name)
+	return string(b)
+}
+
+// binUnable are the cases in which the engine cannot do what Linux does, by
+// case and architecture. What is here and passes all the same fails the test.
+var binUnable = map[string]string{
+	"fault-align i386":             "the library checks no alignment on x86",
+	"fault-align x86_64":           "the library checks no alignment on x86",
+	"fault-alignment-check i386":   "the library checks no alignment on x86",
+	"fault-alignment-check x86_64": "the library checks no alignment on x86",
+	"fault-privileged ppc64":       "the library does not leave supervisor state",
+	"fault-system ppc64":           "the library does not leave supervisor state",
+	"fault-hypervisor ppc64":       "the library does not leave supervisor state",
+}
+
+// binUnableOld are such cases of old libraries only.
+var binUnableOld = map[string]string{
+	"fp ppc64": "comparisons do not see the numbers",
+}
+
+// binWhy says why a case cannot do what Linux does on an architecture.
+func binWhy(key string) (string, bool) {
+	why, ok := binUnable[key]
+	if !ok && oldUnicorn {
+		why, ok = binUnableOld[key]
+	}
+	return why, ok
+}
+
+// TestBins holds the programs of testdata/bins to what expect/ says they give:
+// what Linux does on x86, what qemu-user does elsewhere where that is what Linux
+// does. A program that a signal ends gives 128 and the signal, as for a shell.
 func TestBins(t *testing.T) {
-	for program, args := range map[string][]string{
-		"hello": nil, "branches": nil, "memory": nil, "smc": nil, "files": nil, "args": {"one", "two three"},
-	} {
-		want, err := os.ReadFile(filepath.Join("testdata/bins/expect", program+".txt"))
-		require.NoError(t, err)
-		bins(t, program, func(t *testing.T, arch, path string) {
-			t.Chdir(t.TempDir())
-			out, _, st := guest(t, utemu.Config{Path: path, Args: append([]string{path}, args...), Env: []string{"K=V"}})
-			require.Equal(t, string(want), fmt.Sprintf("%sstatus %d\n", out, st.Code))
-			require.Zero(t, st.Signal)
-		})
+	root, err := os.Getwd()
+	require.NoError(t, err)
+	met := map[string]bool{}
+	for _, c := range binCases(t) {
+		for _, arch := range c.arches {
+			want := binWant(t, c.name, arch)
+			key := c.name + " " + arch
+			why, unable := binWhy(key)
+			met[key] = true
+			for _, v := range binVariants(t, root, arch, c.program) {
+				t.Run(c.name+"/"+arch+"/"+filepath.Base(v), func(t *testing.T) {
+					t.Chdir(t.TempDir())
+					out, m, st := guest(t, utemu.Config{Path: v, Args: append([]string{v}, c.args...), Env: []string{"K=V"}})
+					code := st.Code
+					if st.Signal != 0 {
+						code = 128 + int(st.Signal)
+					}
+					got := fmt.Sprintf("%sstatus %d\n", out, code)
+					if unable {
+						require.NotEqual(t, want, got, "passes although it cannot: %s", why)
+						return
+					}
+					require.Equal(t, want, got, m.Explain(st))
+				})
+			}
+		}
+	}
+	for _, l := range []map[string]string{binUnable, binUnableOld} {
+		for key := range l {
+			require.True(t, met[key], "no case for %q", key)
+		}
+	}
+}
+
+// binVariants are the paths of a program: for ARM the one in Thumb code, too.
+func binVariants(t *testing.T, root, arch, program string) []string {
+	p := filepath.Join(root, "testdata/bins", arch, program)
+	require.FileExists(t, p)
+	if _, err := os.Stat(p + "-thumb"); err == nil {
+		return []string{p, p + "-thumb"}
+	}
+	return []string{p}
+}
+
+// TestBinTables holds the tables of testdata/bins to each other: no expectation
+// without a case, no reason without an expectation.
+func TestBinTables(t *testing.T) {
+	known, named := map[string]bool{}, map[string]bool{}
+	for _, c := range binCases(t) {
+		require.False(t, named[c.name], c.name)
+		named[c.name] = true
+		for _, a := range c.arches {
+			known[c.name+"\t"+a] = true
+		}
+	}
+	for _, f := range table(t, "testdata/bins/DIFFERS", 3) {
+		require.True(t, known[f[0]+"\t"+f[1]], "DIFFERS: no case %s on %s", f[0], f[1])
+	}
+	files, err := filepath.Glob("testdata/bins/expect/*")
+	require.NoError(t, err)
+	for _, p := range files {
+		name, arch, own := strings.Cut(strings.TrimSuffix(filepath.Base(p), ".txt"), ".")
+		require.True(t, named[name] && (!own || known[name+"\t"+arch]), "%s belongs to no case", p)
 	}
 }
 

@@ -228,9 +228,7 @@ func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
 		return fmt.Errorf("utemu: exec: %w", err)
 	}
 	im.describe(p)
-	if tr := t.Tracer(); tr != nil {
-		tr.Exec(t)
-	}
+	t.ReportExec()
 	return nil
 }
 

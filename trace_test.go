@@ -80,6 +80,37 @@ func TestTraceModes(t *testing.T) {
 	}
 }
 
+// TestTraceBlocks holds block events to the instructions: the addresses that
+// follow from them are those of a trace of instructions, and blocks are the
+// same whatever else is traced.
+func TestTraceBlocks(t *testing.T) {
+	for program, args := range map[string][]string{"smc": nil, "work": {"call", "20"}, "fault": {"illegal"}} {
+		bins(t, program, func(t *testing.T, _, path string) {
+			c := utemu.Config{Path: path, Args: append([]string{path}, args...)}
+			both, _, _ := traced(t, c, trace.Config{Events: trace.Insn | trace.Block, Format: trace.JSONL})
+			alone, _, _ := traced(t, c, trace.Config{Events: trace.Block, Format: trace.JSONL})
+			only, _, _ := traced(t, c, trace.Config{Events: trace.Insn, Format: trace.Binary})
+			var blocks, end uint64
+			var got []uint64
+			var lines []event
+			for _, e := range events(t, both) {
+				pc := num(t, e.PC)
+				if e.Event == "block" {
+					lines = append(lines, e)
+					blocks++
+					end = pc + uint64(e.Size)
+					continue
+				}
+				require.Less(t, pc, end, "an instruction of no block")
+				got = append(got, pc)
+			}
+			require.Equal(t, pcs(t, only), got)
+			require.Equal(t, lines, events(t, alone))
+			require.Greater(t, blocks, uint64(10))
+		})
+	}
+}
+
 // qemuPCs is qemu-user's own list of the instructions it runs. It repeats a
 // string instruction of x86 once more than utemu does, so equal neighbours
 // count as one.
@@ -117,7 +148,10 @@ func distinct(l []uint64) (out []uint64) {
 // TestTraceQEMU holds traces to what qemu-user runs. Programs whose addresses
 // depend on where mmap puts things are left to TestTraceModes.
 func TestTraceQEMU(t *testing.T) {
-	for program, all := range map[string][][]string{"hello": {{}}, "branches": {{}}, "work": {{"call", "300"}, {"mem", "500"}}, "fault": {{"read"}, {"write"}, {"illegal"}}} {
+	for program, all := range map[string][][]string{
+		"hello": {{}}, "branches": {{}}, "work": {{"call", "300"}, {"mem", "500"}, {"sys", "20"}},
+		"fault": {{"read"}, {"write"}, {"illegal"}},
+	} {
 		for _, args := range all {
 			t.Run(program+" "+strings.Join(args, " "), func(t *testing.T) {
 				bins(t, program, func(t *testing.T, arch, path string) {
@@ -219,49 +253,66 @@ func TestTraceMemory(t *testing.T) {
 	}
 }
 
-// accesses are programs in assembler that end in an undefined instruction or
-// a system call, with what they do to memory at their symbol data.
+// accesses are programs in assembler that end in an undefined instruction,
+// with what they do to memory at their symbol data.
 var accesses = map[string]struct {
-	cc, asm string
-	want    []string // kind, offset from data, size, value
+	cc, start, asm string
+	want           []string // kind, offset from data, size, value
 }{
-	"x86_64": {"x86_64-linux-gnu-gcc", `
+	"i386": {"i686-linux-gnu-gcc", "_start:", `
+		mov $data,%esi; lea 64(%esi),%edi; mov $2,%ecx; rep movsl; lea 128+data,%esp; push $5; pop %eax
+		pusha; incl data+64; lock cmpxchg %ecx,data+4; fldl data; fstps data+200; movw $7,4095+page; xchg %al,data; ud2`, []string{
+		"read 0 4 0x44332211", "write 64 4 0x44332211", "read 4 4 0x88776655", "write 68 4 0x88776655",
+		"write 124 4 0x5", "read 124 4 0x5",
+		"write 96 4 *", "write 100 4 *", "write 104 4 0x0", "write 108 4 *", "write 112 4 0x0", "write 116 4 0x0",
+		"write 120 4 0x0", "write 124 4 0x5", "read 64 4 0x44332211", "write 64 4 0x44332212", "read 4 4 0x88776655", "write 4 4 0x88776655",
+		"read 0 8 0x8877665544332211", "write 200 4 0x80000000", "write 8191 2 0x7", "read 0 1 0x11", "write 0 1 *"}},
+	"x86_64": {"x86_64-linux-gnu-gcc", "_start:", `
 		lea data(%rip),%rsi; lea 64+data(%rip),%rdi; mov $3,%ecx; rep movsb
 		lea 128+data(%rip),%rsp; push $5; pop %rax; call 1f; 1: movups data(%rip),%xmm0
 		movl $7,4093+page(%rip); mov 4093+page(%rip),%eax; ud2`, []string{
 		"read 0 1 0x11", "write 64 1 0x11", "read 1 1 0x22", "write 65 1 0x22", "read 2 1 0x33", "write 66 1 0x33",
 		"write 120 8 0x5", "read 120 8 0x5", "write 120 8 *", "read 0 8 0x8877665544332211", "read 8 8 0x0",
 		"write 8189 4 0x7", "read 8189 4 0x7"}},
-	"arm": {"arm-linux-gnueabihf-gcc", `
+	"arm": {"arm-linux-gnueabihf-gcc", "_start:", `
 		ldr r0,=data; ldmia r0,{r1,r2}; add r0,#64; stmia r0!,{r1,r2}; push {lr}
-		ldrd r4,r5,[r0,#-8]; .inst 0xe7f001f0`, []string{
+		ldrd r4,r5,[r0,#-8]; .inst 0xe7f001f0; .balign 4; .ltorg`, []string{
 		"read 0 4 0x44332211", "read 4 4 0x88776655", "write 64 4 0x44332211", "write 68 4 0x88776655",
 		"read 64 4 0x44332211", "read 68 4 0x88776655"}},
-	"aarch64": {"aarch64-linux-gnu-gcc", `
+	"thumb": {"arm-linux-gnueabihf-gcc", ".syntax unified; .thumb; .thumb_func; _start:", `
+		ldr r0,=data; ldmia r0!,{r1,r2}; stmia r0!,{r1,r2}; cmp r1,r1; ite eq; strheq r2,[r0]; strbne r2,[r0,#8]
+		ldrsb r3,[r0,#-1]; strd r1,r2,[r0,#16]; vldr d0,[r0,#16]; vstr s1,[r0,#24]; ldrex r4,[r0,#24]; strex r5,r1,[r0,#24]
+		udf #0; .balign 4; .ltorg`, []string{
+		"read 0 4 0x44332211", "read 4 4 0x88776655", "write 8 4 0x44332211", "write 12 4 0x88776655",
+		"write 16 2 0x6655", "read 15 1 0x88", "write 32 4 0x44332211", "write 36 4 0x88776655",
+		"read 32 8 0x8877665544332211", "write 40 4 0x88776655",
+		"read 40 4 0x88776655", "read 40 4 0x88776655", "write 40 4 0x44332211"}},
+	"aarch64": {"aarch64-linux-gnu-gcc", "_start:", `
 		adrp x0,data; add x0,x0,:lo12:data; ldp x1,x2,[x0]; stp w1,w2,[x0,#64]; add x3,x0,#128; dc zva,x3; ldr q0,[x0]; .inst 0`, []string{
 		"read 0 8 0x8877665544332211", "read 8 8 0x0", "write 64 4 0x44332211", "write 68 4 0x0",
 		"write 128 8 0x0", "write 136 8 0x0", "write 144 8 0x0", "write 152 8 0x0", "write 160 8 0x0", "write 168 8 0x0",
 		"write 176 8 0x0", "write 184 8 0x0", "read 0 8 0x8877665544332211", "read 8 8 0x0"}},
-	"ppc": {"powerpc-linux-gnu-gcc", `
+	"ppc": {"powerpc-linux-gnu-gcc", "_start:", `
 		lis 3,data@ha; addi 3,3,data@l; lmw 30,0(3); stmw 30,64(3); lswi 5,3,7; addi 4,3,72; stswi 5,4,3
 		addi 4,3,128; dcbz 0,4; trap`, []string{
 		"read 0 4 0x11223344", "read 4 4 0x55667788", "write 64 4 0x11223344", "write 68 4 0x55667788",
 		"read 0 4 0x11223344", "read 4 2 0x5566", "read 6 1 0x77", "write 72 2 0x1122", "write 74 1 0x33",
 		"write 128 8 0x0", "write 136 8 0x0", "write 144 8 0x0", "write 152 8 0x0"}},
+	"ppc64": {"powerpc64-linux-gnu-gcc", `.section ".opd","aw"; _start: .quad .begin,.TOC.@tocbase,0; .previous; .begin:`, `
+		lis 3,data@ha; addi 3,3,data@l; ld 4,0(3); stdu 4,64(3); lbz 5,-63(3); sth 4,0(3); lwa 6,-60(3); ldarx 7,0,3; stdcx. 4,0,3; trap`, []string{
+		"read 0 8 0x1122334455667788", "write 64 8 0x1122334455667788", "read 1 1 0x22", "write 64 2 0x7788",
+		"read 4 4 0x55667788", "read 64 8 0x7788334455667788", "read 64 8 0x7788334455667788", "write 64 8 0x1122334455667788"}},
 }
 
 // TestTraceAccesses holds each access of instructions that make several, or
 // that the engine does in one piece, to the architecture's manual.
 func TestTraceAccesses(t *testing.T) {
-	for arch, c := range accesses {
-		t.Run(arch, func(t *testing.T) {
+	for name, c := range accesses {
+		t.Run(name, func(t *testing.T) {
 			exe := filepath.Join(t.TempDir(), "a")
 			src := exe + ".S"
-			text := ".globl _start\n.text\n_start:\n" + strings.ReplaceAll(c.asm, ";", "\n") +
-				"\n.balign 4\n.ltorg\n.section .sdat,\"awx\"\n.balign 4096\ndata: .byte 0x11,0x22,0x33,0x44,0x55,0x66,0x77,0x88\n.space 4088\npage: .space 8192\n"
-			if arch != "arm" {
-				text = strings.ReplaceAll(text, ".ltorg\n", "")
-			}
+			text := ".globl _start\n.text\n" + strings.ReplaceAll(c.start+c.asm, ";", "\n") +
+				"\n.section .sdat,\"awx\"\n.balign 4096\ndata: .byte 0x11,0x22,0x33,0x44,0x55,0x66,0x77,0x88\n.space 4088\npage: .space 8192\n"
 			require.NoError(t, os.WriteFile(src, []byte(text), 0o644))
 			out, err := exec.Command(c.cc, "-nostdlib", "-static", "-no-pie", "-o", exe, src).CombinedOutput()
 			require.NoError(t, err, "%s", out)

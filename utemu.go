@@ -186,6 +186,9 @@ func (m *Machine) Process() *emu.Process { return m.proc }
 // Task is the first thread of the guest process.
 func (m *Machine) Task() *emu.Task { return m.task }
 
+// Kernel is the guest's side of Linux.
+func (m *Machine) Kernel() *syscalls.Kernel { return m.kernel }
+
 // Symbols finds names for addresses of the guest.
 func (m *Machine) Symbols() *symbolize.Table { return m.syms }
 
@@ -193,13 +196,14 @@ func (m *Machine) Symbols() *symbolize.Table { return m.syms }
 const grace = 200 * time.Millisecond
 
 // Run runs the program to its end and returns how it ended. The error is this
-// machine's, not the guest's: ctx ended, or the engine failed. Signals of this
-// process that would end it by default are the guest's while Run runs.
+// machine's, not the guest's: ctx ended, or the engine failed. While it runs, the
+// signals that others send this process are the guest's, but SIGKILL, SIGSTOP
+// and those that the Go runtime needs for itself.
 func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	sigs := make(chan os.Signal, 8)
-	signal.Notify(sigs, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	sigs := make(chan os.Signal, 64)
+	signal.Notify(sigs, forwarded()...)
 	defer signal.Stop(sigs)
 	done := make(chan error, 1)
 	go func() { done <- m.task.Run(ctx) }()
@@ -233,6 +237,24 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 			return emu.Status{Signal: s.(unix.Signal)}, nil
 		}
 	}
+}
+
+// forwarded are the signals of this process that are passed on to the guest. Of
+// those that tell of something, SIGCHLD and SIGPIPE tell of this process's own
+// affairs, the runtime preempts goroutines by SIGURG and profiles by SIGPROF, and
+// 61 ends system calls.
+func forwarded() []os.Signal {
+	l := []os.Signal{
+		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
+		unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGVTALRM, unix.SIGWINCH,
+		unix.SIGIO, unix.SIGPWR, unix.SIGSYS, unix.SIGSTKFLT,
+	}
+	for s := unix.Signal(34); s <= 64; s++ {
+		if s != syscalls.KickSignal {
+			l = append(l, s)
+		}
+	}
+	return l
 }
 
 // errMemory is why a guest that took too much memory is ended.
@@ -269,6 +291,7 @@ func (m *Machine) finish(err error) (emu.Status, error) {
 	if err != nil {
 		return emu.Status{}, err
 	}
+	m.task.Reap()
 	return *m.task.Status(), nil
 }
 

@@ -30,6 +30,11 @@ type CPU struct {
 	between bool    // the last run ended with the block entered last run to its end
 	index   []int16
 	soft    []uint64 // by index: registers that only the kernel keeps
+
+	// The saved context that hidden registers were last looked up in, nil if the
+	// engine has gone on since, and whether it has newer values than the engine.
+	ctx      []byte
+	ctxDirty bool
 }
 
 func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
@@ -78,6 +83,7 @@ func (c *CPU) load() {
 // flush gives changed core registers to the engine, for those who look into
 // it; a run takes them along.
 func (c *CPU) flush() {
+	c.settle()
 	for i, id := range c.core.IDs {
 		if c.core.Dirty&(1<<i) != 0 {
 			// A core register is one that the engine has.
@@ -131,6 +137,7 @@ func (c *CPU) SetReg(id regset.ID, v uint64) {
 	case c.arch.Regs[i].UC == arch.UCSoft:
 		c.soft[i] = v
 	default:
+		c.settle()
 		// A register the engine refuses is one the CPU does not have.
 		_ = c.eng.SetReg(c.arch.Regs[i].UC, v)
 	}
@@ -185,8 +192,7 @@ func (c *CPU) wide(i int) []byte {
 	b := make([]byte, (r.Bits+7)/8)
 	if r.UC == arch.UCHidden {
 		if places := c.hidden(r.ID); places != nil {
-			c.flush()
-			copy(b, hiddenBytes(places, c.bare.Context()))
+			copy(b, hiddenBytes(places, c.context()))
 		}
 	} else if c.eng.RegBytes(r.UC, b) != nil {
 		clear(b)
@@ -199,15 +205,13 @@ func (c *CPU) wide(i int) []byte {
 func (c *CPU) setWide(i int, b []byte) {
 	r := &c.arch.Regs[i]
 	if r.UC != arch.UCHidden {
+		c.settle()
 		_ = c.eng.SetRegBytes(r.UC, b)
 		return
 	}
 	if places := c.hidden(r.ID); places != nil {
-		c.flush()
-		ctx := c.bare.Context()
-		copy(hiddenBytes(places, ctx), b)
-		_ = c.eng.SetState(ctx)
-		c.valid = false
+		copy(hiddenBytes(places, c.context()), b)
+		c.ctxDirty = true
 	}
 }
 
@@ -248,6 +252,7 @@ func (c *CPU) DropCode(addr, size uint64) {
 
 // run goes to user mode until a stop and says why it stopped.
 func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
+	c.settle()
 	c.load()
 	i := c.index[c.arch.PC]
 	pc := c.core.Vals[i]

@@ -6,7 +6,7 @@ package emu
 
 import (
 	"errors"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,9 +23,11 @@ type Process struct {
 	// OS is the kernel's own state of the process.
 	OS any
 
+	cpuMu   sync.Mutex // held where cpu changes, and where others than its user look at it
 	cpu     *CPU
 	tasks   []*Task
 	tracing tracing
+	without arch.Caps
 }
 
 // Tasks are the threads of the process that have not exited. The slice is the
@@ -42,13 +44,16 @@ type Task struct {
 	OS any
 
 	kernel Kernel
-	tracer atomic.Pointer[tracerBox]
+	taskTrace
 
 	status *Status // set when the task has ended
 }
 
 // tracerBox lets an interface value sit in an atomic pointer.
-type tracerBox struct{ Tracer }
+type tracerBox struct {
+	Tracer
+	control Controller // the tracer, if it is one
+}
 
 // Kernel is the personality behind a task's traps. An error it returns ends
 // the run: it is the host's failure, not the guest's.
@@ -61,10 +66,13 @@ type Kernel interface {
 	// Pending is asked before the task goes on to user mode; it delivers
 	// signals that wait and may end the task.
 	Pending(t *Task) error
+	// Wake makes the task come out of user mode, or out of a system call that
+	// blocks, and through Pending. Any goroutine may call it.
+	Wake(t *Task)
 }
 
 // Tracer hears of the points of tracehook.h that a task passes. With none set
-// each point costs one load.
+// each point costs one load. A Tracer that is a Controller too does more.
 type Tracer interface {
 	// SyscallEntry comes before the number and arguments are read; abort
 	// skips the call.
@@ -85,13 +93,10 @@ type Tracer interface {
 }
 
 // SetTracer sets or, with nil, removes the task's tracer. Any goroutine may
-// call it; the task notices at its next tracehook point.
+// call it; the task notices at its next tracehook point. A task that package
+// hooks traces has a tracer, which this would cut off: see UpdateTracer.
 func (t *Task) SetTracer(tr Tracer) {
-	if tr == nil {
-		t.tracer.Store(nil)
-		return
-	}
-	t.tracer.Store(&tracerBox{tr})
+	t.tracer.Store(newTracerBox(tr))
 }
 
 // Tracer is the task's tracer, or nil.
@@ -107,6 +112,10 @@ type Signal struct {
 	No   unix.Signal
 	Code int    // si_code
 	Addr uint64 // si_addr of a fault
+
+	// Of a signal that was sent; tracers see them.
+	Errno, PID, UID int
+	Value           uint64 // sigval_t
 }
 
 // Fault is a synchronous exception of a task that is a signal for it.

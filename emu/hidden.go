@@ -39,14 +39,35 @@ func (c *CPU) hidden(id regset.ID) []arch.Piece {
 	return places[id]
 }
 
+// context is the engine's saved context with the hidden registers as they are
+// now. Taking it is slow, so it is kept until the engine changes.
+func (c *CPU) context() []byte {
+	if c.ctx == nil {
+		c.load()
+		c.flush()
+		c.ctx = c.bare.Context()
+	}
+	return c.ctx
+}
+
+// settle gives the engine hidden registers that have changed, before it runs or
+// gets others by another way. The core registers that the context holds are
+// those of c.core, or older than what is marked dirty there.
+func (c *CPU) settle() {
+	if c.ctxDirty {
+		// The engine made this context itself, so it takes it back.
+		_ = c.eng.SetState(c.ctx)
+	}
+	c.ctx, c.ctxDirty = nil, false
+}
+
 // hiddenReg reads a register through the saved context.
 func (c *CPU) hiddenReg(id regset.ID) (v uint64) {
 	places := c.hidden(id)
 	if places == nil {
 		return 0
 	}
-	c.flush()
-	ctx := c.bare.Context()
+	ctx := c.context()
 	for _, p := range places {
 		v |= getPiece(p, ctx)
 	}
@@ -59,14 +80,11 @@ func (c *CPU) setHiddenReg(id regset.ID, v uint64) {
 	if places == nil {
 		return
 	}
-	c.flush()
-	ctx := c.bare.Context()
+	ctx := c.context()
 	for _, p := range places {
 		putPiece(p, ctx, v)
 	}
-	// The engine made this context itself, so it takes it back.
-	_ = c.eng.SetState(ctx)
-	c.valid = false
+	c.ctxDirty = true
 }
 
 // getPiece reads a piece's part of a register of at most 64 bits.

@@ -24,7 +24,11 @@ func NewProcess(pid int, a *arch.Arch, m *arch.Model, o Options) (*Process, erro
 
 // Close frees the engine and the memory. No task of the process may run.
 func (p *Process) Close() error {
-	err := p.cpu.close()
+	p.cpuMu.Lock()
+	cpu := p.cpu
+	p.cpu = nil
+	p.cpuMu.Unlock()
+	err := cpu.close()
 	if e := p.Space.Release(); err == nil {
 		err = e
 	}
@@ -41,13 +45,20 @@ func (p *Process) NewTask(tid int, k Kernel) *Task {
 // Interrupt makes the running task of the process stop soon, at an
 // instruction border; the stop asks the kernel for what is pending. Any
 // goroutine may call it.
-func (p *Process) Interrupt() { p.cpu.eng.Interrupt() }
+func (p *Process) Interrupt() {
+	p.cpuMu.Lock()
+	defer p.cpuMu.Unlock()
+	if p.cpu != nil {
+		p.cpu.eng.Interrupt()
+	}
+}
 
 // Run runs the task until it ends. The error is the host's; how the guest
 // ended is in Status. When ctx ends, the run returns its error with the task
-// stopped where it was.
+// stopped where it was; a system call that blocked will be made again.
 func (t *Task) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, t.Proc.Interrupt)
+	t.ctx.Store(&ctx)
+	stop := context.AfterFunc(ctx, t.Wake)
 	defer stop()
 	for t.status == nil {
 		if err := ctx.Err(); err != nil {
@@ -57,6 +68,7 @@ func (t *Task) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	t.exit()
 	return nil
 }
 
@@ -65,20 +77,30 @@ func (t *Task) once() error {
 	if err := t.kernel.Pending(t); err != nil || t.status != nil {
 		return err
 	}
+	if b := t.tracer.Load(); b != nil && b.control != nil && b.control.Resume(t) {
+		return nil
+	}
 	cpu, tr := t.Proc.cpu, &t.Proc.tracing
 	if err := tr.start(cpu); err != nil {
 		return err
 	}
-	why, exc, err := cpu.run(stepper.Limit{})
+	why, exc, err := cpu.run(t.limit())
 	if err != nil {
 		return err
 	}
-	switch why {
-	case stepper.Exception:
+	if why == stepper.Exception {
 		return t.exception(exc)
-	default:
-		return tr.stopped(cpu, why, cpu.between)
 	}
+	if err := tr.stopped(cpu, why, cpu.between); err != nil {
+		return err
+	}
+	switch why {
+	case stepper.InsnLimit:
+		return t.stepped(trapTrace)
+	case stepper.TakenBranch:
+		return t.stepped(trapBranch)
+	}
+	return nil
 }
 
 // exception acts on an exception as the architecture explains it.
@@ -93,9 +115,15 @@ func (t *Task) exception(e arch.Exception) error {
 	switch trap.Kind {
 	case arch.TrapSyscall:
 		cpu.SetReg(cpu.arch.PC, trap.PC)
-		return t.syscall()
+		if err := t.syscall(); err != nil {
+			return err
+		}
+		return t.stepped(trapTrace)
 	case arch.TrapResume:
 		cpu.SetReg(cpu.arch.PC, trap.PC)
+		if t.Step() == StepInsn {
+			return t.stepped(trapTrace)
+		}
 		return nil
 	case arch.TrapDefault:
 		if e.Kind != arch.ExcMem {
@@ -106,15 +134,13 @@ func (t *Task) exception(e arch.Exception) error {
 		trap.Signo, trap.Code, trap.Addr = int(unix.SIGTRAP), trapTrace, trap.PC
 	}
 	cpu.SetReg(cpu.arch.PC, trap.PC)
+	t.SetStep(StepNone)
 	f := Fault{Signal: Signal{No: unix.Signal(trap.Signo), Code: trap.Code, Addr: trap.Addr}, PC: trap.PC}
 	if e.Kind == arch.ExcMem {
 		f.Access = e.Access
 	}
 	return t.kernel.Fault(t, f)
 }
-
-// trapTrace is the si_code of a step (asm-generic/siginfo.h).
-const trapTrace = 2
 
 // memory acts on an access to memory that the engine does not have.
 func (t *Task) memory(e arch.Exception) error {
@@ -127,6 +153,7 @@ func (t *Task) memory(e arch.Exception) error {
 	if err := t.Proc.tracing.faulted(cpu, e, sig == nil); err != nil || sig == nil {
 		return err
 	}
+	t.SetStep(StepNone)
 	return t.kernel.Fault(t, Fault{Signal: *sig, PC: e.PC, Access: e.Access})
 }
 
@@ -154,7 +181,9 @@ func (t *Task) syscall() error {
 // goroutine that runs the process's only task.
 func (p *Process) Become(q *Process) error {
 	cpu, space := p.cpu, p.Space
+	p.cpuMu.Lock()
 	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
+	p.cpuMu.Unlock()
 	q.Space, q.cpu = nil, nil
 	err := (&Process{Space: space, cpu: cpu}).Close()
 	if e := p.tracing.exec(); err == nil {

@@ -23,6 +23,7 @@ const (
 	MapDontFork                        // left out by a fork
 	MapWipeOnFork                      // zero in a fork's child
 	MapFixedName                       // Name is the kernel's own ("[stack]"), not a path
+	MapDontDump                        // left out of core files
 )
 
 // Backing is the file behind a mapping. The address space keeps a descriptor

@@ -17,7 +17,8 @@ func (s Set) WithImage(get func(r Regs, img []byte), put func(r Regs, img []byte
 		}
 		img := make([]byte, n)
 		get(r, img)
-		copy(dst, img[pos:])
+		o := Out{Pos: pos, Dst: dst}
+		o.Copy(img, 0, -1)
 		return nil
 	}
 	s.Put = func(r Regs, pos int, src []byte) error {
@@ -26,8 +27,18 @@ func (s Set) WithImage(get func(r Regs, img []byte), put func(r Regs, img []byte
 		}
 		img := make([]byte, n)
 		get(r, img)
-		copy(img[pos:], src)
+		i := In{Pos: pos, Src: src}
+		i.Copy(img, 0, -1)
 		return put(r, img)
 	}
+	return s
+}
+
+// Absent returns s as a set of hardware that the CPU does not have: it is not
+// active, and Get and Put fail with err.
+func (s Set) Absent(err unix.Errno) Set {
+	s.Get = func(Regs, int, []byte) error { return err }
+	s.Put = s.Get
+	s.Active = func(Regs) (int, error) { return 0, err }
 	return s
 }

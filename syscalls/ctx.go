@@ -207,5 +207,9 @@ func (c *Ctx) Write64(addr, v uint64) error {
 func (c *Ctx) Block(f func()) {
 	c.P.blocking.Store(true)
 	defer c.P.blocking.Store(false)
+	if c.P.alarm.Load() {
+		// The signal came too early to see that there is a call to end.
+		go c.P.kick()
+	}
 	f()
 }

@@ -64,7 +64,11 @@ func (g *guest) call(name string, args ...uint64) (uint64, error) {
 	g.next = 0
 	for _, r := range rows() {
 		if r.Name == name {
-			return r.Fn(g.Ctx)
+			v, err := r.Fn(g.Ctx)
+			if err = g.settle(name, err); g.task().restart.code != 0 {
+				g.task().restart.code, err = 0, unix.EINTR
+			}
+			return v, err
 		}
 	}
 	g.t.Fatalf("no row %s", name)

@@ -77,6 +77,7 @@ func (k *Kernel) Syscall(t *emu.Task) error {
 		return nil
 	}
 	v, err := row.Fn(c)
+	err = c.settle(row.Name, err)
 	if err == nil {
 		if !c.noResult {
 			abi.Result(cpu, v, 0)
@@ -88,6 +89,9 @@ func (k *Kernel) Syscall(t *emu.Task) error {
 		return fmt.Errorf("syscalls: %s: %w", row.Name, err)
 	}
 	abi.Result(cpu, 0, abi.Guest(e))
+	if e >= erestartsys {
+		stateOf(t).restart.got = cpu.Reg(abi.Ret)
+	}
 	return nil
 }
 
@@ -104,8 +108,16 @@ func (k *Kernel) unknown(tab *table, nr uint64) {
 
 // Pending implements emu.Kernel.
 func (k *Kernel) Pending(t *emu.Task) error {
-	if p := t.Proc.OS.(*Process); !p.alarm.Load() {
+	p := t.Proc.OS.(*Process)
+	if c := t.Controller(); c != nil {
+		if p.alarm.Load() || c.SignalForced(t) {
+			return k.traced(t, c)
+		}
 		return nil
 	}
+	if !p.alarm.Load() {
+		return nil
+	}
+	p.woken.Store(false)
 	return k.pending(t)
 }

@@ -1,11 +1,10 @@
 package syscalls
 
 import (
-	"fmt"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
 )
 
 // Fault implements emu.Kernel: it turns a trap of the CPU into the signal
@@ -16,16 +15,10 @@ func (k *Kernel) Fault(t *emu.Task, f emu.Fault) error {
 	if f.No == unix.SIGSEGV && f.Code == segvMaperr && p.expandStack(f.Addr) {
 		return nil
 	}
-	if tr := t.Tracer(); tr != nil && !tr.Signal(t, &f.Signal) {
-		return nil
+	if note := t.Proc.Arch.ABI.Signals.Fault; note != nil && f.Access != 0 && f.Code != siKernel {
+		note(t.CPU(), arch.SigFault{Signo: int(f.No), Code: f.Code, Addr: f.Addr, Access: f.Access})
 	}
-	// What the task did to the disposition does not help it: an ignored or
-	// blocked signal of this kind gets the default action (force_sig_info).
-	if d := p.Sig.get(f.No); d.caught() {
-		k.once(fmt.Sprintf("signal %s ends the program: handlers are not supported", unix.SignalName(f.No)))
-	}
-	k.end(t, emu.Status{Signal: f.No, Core: coring.has(f.No), Fault: &f})
-	return nil
+	return k.force(t, f)
 }
 
 // segvMaperr is SEGV_MAPERR of asm-generic/siginfo.h.
@@ -43,12 +36,23 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	blocked := ts.blocked.has(s)
 	p.sigMu.Unlock()
 	d := p.Sig.get(s)
+	c := t.Controller()
 	switch {
-	case d.ignores(s) && !blocked:
+	case s == unix.SIGCONT: // it takes back stops even if it does nothing else
+	case d.ignores(s) && !blocked && !p.wanted(s):
 		return true
+	case c != nil && c.WantsFatal(t, s):
 	case d.handler == sigDfl && !blocked && !stopping.has(s):
 		return false
 	}
-	p.notify(ts, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
+	code := siUser
+	if fromTerminal.has(s) {
+		code = siKernel
+	}
+	p.notify(ts, sigInfo{Signal: emu.Signal{No: s, Code: code}})
 	return true
 }
+
+// fromTerminal are the signals that terminals send. The runtime does not tell
+// who sent a signal.
+var fromTerminal = stopping | sigs(unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGWINCH)

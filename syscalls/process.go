@@ -41,6 +41,7 @@ type Process struct {
 	alarm    atomic.Bool   // a signal waits that Pending must look at
 	wake     chan struct{} // told of each such signal
 	blocking atomic.Bool   // the task is in a call of the host that may block
+	woken    atomic.Bool   // Wake was called since Pending
 }
 
 // ImageInfo is what /proc/self tells of the program image.

@@ -64,12 +64,14 @@ func (c *Ctx) madvise(addr, n uint64, advice int) (uint64, error) {
 	return 0, nil
 }
 
-// marks are the advices that are for forks to come.
+// marks are the advices that are for forks and core files to come.
 var marks = map[int]struct{ set, clear emu.MapFlags }{
 	unix.MADV_DONTFORK:   {set: emu.MapDontFork},
 	unix.MADV_DOFORK:     {clear: emu.MapDontFork},
 	unix.MADV_WIPEONFORK: {set: emu.MapWipeOnFork},
 	unix.MADV_KEEPONFORK: {clear: emu.MapWipeOnFork},
+	unix.MADV_DONTDUMP:   {set: emu.MapDontDump},
+	unix.MADV_DODUMP:     {clear: emu.MapDontDump},
 }
 
 func knownAdvice(advice int) bool {

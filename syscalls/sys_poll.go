@@ -139,11 +139,9 @@ func ppoll(c *Ctx, wide bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	restore, err := c.sigmask(mask, size)
-	if err != nil {
+	if err := c.sigmask(mask, size); err != nil {
 		return 0, err
 	}
-	defer restore()
 	v, err := c.poll(addr, n, t)
 	c.remains(at, wide, t)
 	return v, err
@@ -301,11 +299,9 @@ func pselect6(c *Ctx, wide bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	restore, err := c.sigmask(mask, size)
-	if err != nil {
+	if err := c.sigmask(mask, size); err != nil {
 		return 0, err
 	}
-	defer restore()
 	v, err := c.selectFiles(n, in, out, ex, t)
 	c.remains(at, wide, t)
 	return v, err
@@ -393,11 +389,9 @@ func sysEpollWait(c *Ctx) (uint64, error) {
 
 func sysEpollPwait(c *Ctx) (uint64, error) {
 	fd, at, n, ms, mask, size := c.Int(), c.Addr(), c.Int(), c.Int(), c.Addr(), c.Size()
-	restore, err := c.sigmask(mask, size)
-	if err != nil {
+	if err := c.sigmask(mask, size); err != nil {
 		return 0, err
 	}
-	defer restore()
 	return c.epollWait(fd, at, n, millis(ms))
 }
 
@@ -407,10 +401,8 @@ func sysEpollPwait2(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	restore, err := c.sigmask(mask, size)
-	if err != nil {
+	if err := c.sigmask(mask, size); err != nil {
 		return 0, err
 	}
-	defer restore()
 	return c.epollWait(fd, at, n, t)
 }

@@ -7,18 +7,18 @@ import (
 )
 
 var signalRows = []Row{
-	{Name: "rt_sigaction", Fn: sysRtSigaction, Level: Partial, Note: noHandlers},
-	{Name: "sigaction", Fn: sysSigaction, Level: Partial, Note: noHandlers},
-	{Name: "signal", Fn: sysSignal, Level: Partial, Note: noHandlers},
+	{Name: "rt_sigaction", Fn: sysRtSigaction, Level: Full},
+	{Name: "sigaction", Fn: sysSigaction, Level: Full},
+	{Name: "signal", Fn: sysSignal, Level: Full},
 	{Name: "rt_sigprocmask", Fn: sysRtSigprocmask, Level: Full},
 	{Name: "sigprocmask", Fn: sysSigprocmask, Level: Full},
 	{Name: "sgetmask", Fn: sysSgetmask, Level: Full},
 	{Name: "ssetmask", Fn: sysSsetmask, Level: Full},
 	{Name: "rt_sigpending", Fn: sysRtSigpending, Level: Full},
 	{Name: "sigpending", Fn: sysSigpending, Level: Full},
-	{Name: "rt_sigsuspend", Fn: sysRtSigsuspend, Level: Partial, Note: noHandlers},
-	{Name: "sigsuspend", Fn: sysSigsuspend, Level: Partial, Note: noHandlers},
-	{Name: "pause", Fn: sysPause, Level: Partial, Note: noHandlers},
+	{Name: "rt_sigsuspend", Fn: sysRtSigsuspend, Level: Full},
+	{Name: "sigsuspend", Fn: sysSigsuspend, Level: Full},
+	{Name: "pause", Fn: sysPause, Level: Full},
 	{Name: "rt_sigtimedwait", Fn: sysRtSigtimedwait, Level: Full},
 	{Name: "rt_sigtimedwait_time64", Fn: sysRtSigtimedwait64, Level: Full},
 	{Name: "sigaltstack", Fn: sysSigaltstack, Level: Full},
@@ -28,10 +28,10 @@ var signalRows = []Row{
 	{Name: "rt_sigqueueinfo", Fn: sysRtSigqueueinfo, Level: Full},
 	{Name: "rt_tgsigqueueinfo", Fn: sysRtTgsigqueueinfo, Level: Full},
 	{Name: "pidfd_send_signal", Fn: sysPidfdSendSignal, Level: Full},
-	{Name: "restart_syscall", Fn: func(*Ctx) (uint64, error) { return 0, unix.EINTR }, Level: Full},
+	{Name: "restart_syscall", Fn: sysRestartSyscall, Level: Full},
+	{Name: "sigreturn", Fn: sysReturn(false), Level: Full},
+	{Name: "rt_sigreturn", Fn: sysReturn(true), Level: Full},
 }
-
-const noHandlers = "caught signals stay pending, handlers do not run"
 
 // The flags of sigaction(2) (asm-generic/signal-defs.h); sigactionFlags are
 // those that the kernel keeps (UAPI_SA_FLAGS), the ones an architecture adds
@@ -66,7 +66,6 @@ func (c *Ctx) act(no int, d *disposition) (old disposition, err error) {
 	if d.ignores(s) {
 		c.P.flush(ts, sigs(s))
 	}
-	ts.noted &^= sigs(s)
 	if c.P.waiting(ts, ts.blocked) != 0 {
 		c.P.alarm.Store(true)
 	}
@@ -243,15 +242,8 @@ func sysSigpending(c *Ctx) (uint64, error) {
 
 // suspend waits for a signal with the mask m in place.
 func (c *Ctx) suspend(m sigset) (uint64, error) {
-	ts := c.task()
-	old := c.P.setMask(ts, m)
+	c.P.saveMask(c.task(), m)
 	c.sleep(-1)
-	// A signal that ends or stops the program is acted on now, since the old
-	// mask may block it.
-	if err := c.K.pending(c.T); err != nil {
-		return 0, err
-	}
-	c.P.setMask(ts, old)
 	return 0, unix.EINTR
 }
 
@@ -363,10 +355,11 @@ func sysSigaltstack(c *Ctx) (uint64, error) {
 		if onStack {
 			return 0, unix.EPERM
 		}
-		if ts.alt, err = c.newAltStack(s); err != nil {
-			ts.alt = old
+		a, err := c.newAltStack(altStack{sp: s.Uint("ss_sp"), size: s.Uint("ss_size"), flags: uint32(s.Uint("ss_flags"))})
+		if err != nil {
 			return 0, err
 		}
+		ts.alt = a
 	}
 	if oldp == 0 {
 		return 0, nil
@@ -386,11 +379,10 @@ func sysSigaltstack(c *Ctx) (uint64, error) {
 }
 
 // newAltStack checks what sigaltstack is given (do_sigaltstack).
-func (c *Ctx) newAltStack(s *Struct) (altStack, error) {
-	a := altStack{sp: s.Uint("ss_sp"), size: s.Uint("ss_size"), flags: uint32(s.Uint("ss_flags"))}
+func (c *Ctx) newAltStack(a altStack) (altStack, error) {
 	switch a.flags &^ ssAutoDisarm {
 	case ssDisable:
-		return altStack{flags: a.flags & ssAutoDisarm}, nil
+		return altStack{flags: a.flags}, nil
 	case 0, ssOnStack:
 	default:
 		return a, unix.EINVAL
@@ -398,7 +390,6 @@ func (c *Ctx) newAltStack(s *Struct) (altStack, error) {
 	if a.size < c.A.Const["MINSIGSTKSZ"] {
 		return a, unix.ENOMEM
 	}
-	a.flags &= ssAutoDisarm
 	return a, nil
 }
 

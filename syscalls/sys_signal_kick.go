@@ -3,6 +3,7 @@ package syscalls
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -11,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kickSignal interrupts system calls of the host. It is one that neither the
+// KickSignal interrupts system calls of the host. It is one that neither the
 // C library nor the Go runtime uses.
-const kickSignal = unix.Signal(61)
+const KickSignal = unix.Signal(61)
 
 // hostSigaction is the host kernel's struct sigaction.
 type hostSigaction struct {
@@ -21,26 +22,43 @@ type hostSigaction struct {
 	mask                     uint64
 }
 
-// kicker prepares kickSignal, once: the Go runtime's own handler takes it,
+// kicker prepares KickSignal, once: the Go runtime's own handler takes it,
 // but without SA_RESTART, so that calls fail with EINTR.
 var kicker = sync.OnceValue(func() error {
 	// The channel is never read: what counts is that the handler is there.
-	signal.Notify(make(chan os.Signal, 1), kickSignal)
+	signal.Notify(make(chan os.Signal, 1), KickSignal)
 	var sa hostSigaction
-	if err := hostAction(nil, &sa); err != nil {
+	if err := hostAction(KickSignal, nil, &sa); err != nil {
 		return err
 	}
 	sa.flags &^= saRestart
-	return hostAction(&sa, nil)
+	return hostAction(KickSignal, &sa, nil)
 })
 
-func hostAction(act, old *hostSigaction) error {
-	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(kickSignal),
+func hostAction(no unix.Signal, act, old *hostSigaction) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(no),
 		uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0)
 	if e != 0 {
 		return e
 	}
 	return nil
+}
+
+// stopHost stops this process as the default action of one of the stop signals
+// does, and returns when it has been continued, or at once if the kernel does
+// not stop it because its process group is orphaned.
+func stopHost(no unix.Signal) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if no != unix.SIGSTOP {
+		var old, dfl hostSigaction
+		if err := hostAction(no, &dfl, &old); err != nil {
+			return err
+		}
+		defer func() { _ = hostAction(no, &old, nil) }()
+	}
+	// The signal is this thread's, so that it acts before the call returns.
+	return unix.Tgkill(os.Getpid(), unix.Gettid(), no)
 }
 
 // kick interrupts the blocking call of the host that the task is in. A signal
@@ -57,7 +75,7 @@ func (p *Process) kick() {
 		if over {
 			return
 		}
-		_ = eachThread(func(tid int) error { return unix.Tgkill(os.Getpid(), tid, kickSignal) })
+		_ = eachThread(func(tid int) error { return unix.Tgkill(os.Getpid(), tid, KickSignal) })
 		time.Sleep(wait)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 )
 
@@ -77,54 +76,6 @@ func (c *Ctx) writeSigset(addr uint64, m sigset, size uint64) error {
 	var b [sigsetSize]byte
 	putSigset(c.A, b[:], m)
 	return c.Space().CopyOut(b[:min(size, sigsetSize)], addr)
-}
-
-// sigInfo is a signal on its way, with what siginfo tells of it.
-type sigInfo struct {
-	emu.Signal
-	Errno          int
-	PID, UID       int    // of a signal that was sent
-	Value          uint64 // sigval_t, by sigqueue and timers
-	Timer, Overrun int
-	raw            []byte // as the guest gave it to rt_sigqueueinfo
-
-	timer *posixTimer // whose expiry this is
-}
-
-// siCodes of asm-generic/siginfo.h.
-const (
-	siUser   = 0
-	siKernel = 0x80
-	siQueue  = -1
-	siTimer  = -2
-	siTkill  = -6
-)
-
-// store writes the signal as siginfo_t.
-func (si *sigInfo) store(c *Ctx, addr uint64) error {
-	s := c.NewStruct("siginfo")
-	if si.raw != nil {
-		copy(s.b, si.raw)
-		return s.Store(c, addr)
-	}
-	s.Set("si_signo", uint64(si.No))
-	s.Set("si_errno", uint64(si.Errno))
-	s.Set("si_code", uint64(si.Code))
-	switch {
-	case si.Code == siTimer:
-		s.Set("si_timerid", uint64(si.Timer))
-		s.Set("si_overrun", uint64(si.Overrun))
-		s.Set("si_value", si.Value)
-	case si.Code > 0 && si.Code != siKernel:
-		s.Set("si_addr", si.Addr)
-	default:
-		s.Set("si_pid", uint64(si.PID))
-		s.Set("si_uid", uint64(si.UID))
-		if si.Code == siQueue {
-			s.Set("si_value", si.Value)
-		}
-	}
-	return s.Store(c, addr)
 }
 
 // sigQueue are pending signals: of a task, or of a process for whichever task

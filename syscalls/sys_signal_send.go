@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -16,7 +15,7 @@ import (
 
 // sent is the record of a signal that the caller sends.
 func (c *Ctx) sent(no, code int) sigInfo {
-	return sigInfo{Signal: emu.Signal{No: unix.Signal(no), Code: code}, PID: c.P.P.PID, UID: unix.Getuid()}
+	return sigInfo{Signal: emu.Signal{No: unix.Signal(no), Code: code, PID: c.P.P.PID, UID: unix.Getuid()}}
 }
 
 // toSelf sends a signal to the calling process or, not shared, task. Signal 0
@@ -57,15 +56,31 @@ func (c *Ctx) killGroup(pgrp, no int) error {
 	if no == 0 || unblockable.has(s) {
 		return unix.Kill(-pgrp, s)
 	}
-	if !signal.Ignored(s) {
-		mine := make(chan os.Signal, 1)
-		signal.Notify(mine, s)
-		defer signal.Stop(mine)
-	}
-	if err := unix.Kill(-pgrp, s); err != nil {
-		return err
+	for _, pid := range groupMembers(pgrp) {
+		if pid != os.Getpid() {
+			_ = unix.Kill(pid, s) // one that gets it is enough, and the caller does
+		}
 	}
 	return c.toSelf(c.sent(no, siUser), true)
+}
+
+// groupMembers are the processes of the host in a process group.
+func groupMembers(pgrp int) []int {
+	ents, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, e := range ents {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if g, err := unix.Getpgid(pid); err == nil && g == pgrp {
+			out = append(out, pid)
+		}
+	}
+	return out
 }
 
 // isTask tells whether tid is a task of the calling process.
@@ -155,6 +170,8 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 	case self:
 		si := c.sent(no, code)
 		si.raw = s.b
+		si.Errno, si.Value = int(s.Int("si_errno")), s.Uint("si_value")
+		si.PID, si.UID = int(s.Int("si_pid")), int(s.Int("si_uid"))
 		return 0, c.toSelf(si, tgid == 0)
 	case tgid != 0 && c.hidden(id):
 		return 0, unix.ESRCH

@@ -1,8 +1,6 @@
 package syscalls
 
 import (
-	"fmt"
-	"os"
 	"os/signal"
 	"sync"
 	"time"
@@ -84,7 +82,10 @@ type taskState struct {
 	// Guarded by Process.sigMu.
 	blocked sigset
 	pend    sigQueue
-	noted   sigset // caught signals that wait for handlers and were reported
+	masked  bool // saved is the mask to go back to (TIF_RESTORE_SIGMASK)
+	saved   sigset
+	restart restart
+	forced  forcedSignal // used by the task's goroutine only
 
 	alt      altStack
 	clearTID uint64 // set_tid_address
@@ -128,8 +129,11 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 		p.flush(ts, sigs(unix.SIGCONT))
 	}
 	d := p.Sig.get(si.No)
-	if d.ignores(si.No) && !ts.blocked.has(si.No) {
+	if d.ignores(si.No) && !ts.blocked.has(si.No) && !p.wanted(si.No) {
 		return nil
+	}
+	if si.No == unix.SIGKILL {
+		p.killed()
 	}
 	q := &ts.pend
 	if shared {
@@ -141,7 +145,6 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	if err := q.add(si, p.Limits[unix.RLIMIT_SIGPENDING].Cur); err != nil {
 		return err
 	}
-	ts.noted &^= sigs(si.No)
 	if p.waiting(ts, ts.blocked) != 0 {
 		p.alarm.Store(true)
 		select {
@@ -155,19 +158,8 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 // notify is post for goroutines other than the task's: the task is brought
 // out of user mode or of a blocking call.
 func (p *Process) notify(ts *taskState, si sigInfo) {
-	if p.post(ts, si, true) != nil || !p.alarm.Load() {
-		return
-	}
-	p.sigMu.Lock()
-	defer p.sigMu.Unlock()
-	if p.closed {
-		return
-	}
-	if p.P.CPU() != nil { // it may not have got one yet
-		p.P.Interrupt()
-	}
-	if p.blocking.Load() {
-		go p.kick()
+	if p.post(ts, si, true) == nil && p.alarm.Load() {
+		p.poke()
 	}
 }
 
@@ -178,7 +170,7 @@ func (p *Process) flush(ts *taskState, m sigset) {
 
 // waiting are the pending signals that a task with this mask has to act on.
 func (p *Process) waiting(ts *taskState, blocked sigset) sigset {
-	return (ts.pend.set | p.shared.set) &^ blocked &^ ts.noted
+	return (ts.pend.set | p.shared.set) &^ blocked
 }
 
 // setMask replaces the blocked signals of a task and returns those before.
@@ -200,13 +192,16 @@ func (c *Ctx) interrupted() bool {
 		return false
 	}
 	p, ts := c.P, c.task()
+	if p.woken.Load() {
+		return true
+	}
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
 	for m := p.waiting(ts, ts.blocked); m != 0; m &= m - 1 {
 		q := sigQueue{set: m}
 		no := q.next(^sigset(0))
 		d := p.Sig.get(no)
-		if !d.ignores(no) {
+		if !d.ignores(no) || p.wanted(no) {
 			return true
 		}
 		p.flush(ts, sigs(no))
@@ -241,23 +236,20 @@ func (c *Ctx) sleep(d time.Duration) bool {
 // SIGPIPE.
 func (c *Ctx) raise(s unix.Signal) {
 	// Only real-time signals can be refused.
-	_ = c.P.post(c.task(), sigInfo{Signal: emu.Signal{No: s, Code: siUser}, PID: c.P.P.PID, UID: os.Getuid()}, false)
+	_ = c.P.post(c.task(), c.sent(int(s), siUser), false)
 }
 
 // sigmask installs the signal mask of a call that waits with one (ppoll and
-// its kin); a null addr leaves the mask. The function it returns puts the old
-// one back.
-func (c *Ctx) sigmask(addr, size uint64) (restore func(), err error) {
+// its kin) until the call has ended; a null addr leaves the mask.
+func (c *Ctx) sigmask(addr, size uint64) error {
 	if addr == 0 {
-		return func() {}, nil
+		return nil
 	}
 	m, err := c.readSigset(addr, size)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c.P.saveMask(c.task(), m)
 	}
-	ts := c.task()
-	old := c.P.setMask(ts, m)
-	return func() { c.P.setMask(ts, old) }, nil
+	return err
 }
 
 // pending delivers the signals that wait for a task.
@@ -266,6 +258,10 @@ func (k *Kernel) pending(t *emu.Task) error {
 	for t.Status() == nil {
 		si, ok := p.dequeue(ts)
 		if !ok {
+			p.redo(t, nil)
+			if p.unsave(ts) {
+				continue // what that mask lets through
+			}
 			return nil
 		}
 		if err := k.deliver(t, si); err != nil {
@@ -275,30 +271,20 @@ func (k *Kernel) pending(t *emu.Task) error {
 	return nil
 }
 
-// dequeue takes the next signal that is not blocked. One that is caught stays
-// where it is.
+// dequeue takes the next signal that is not blocked.
 func (p *Process) dequeue(ts *taskState) (sigInfo, bool) {
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
 	p.alarm.Store(false)
-	for {
-		m := p.waiting(ts, ts.blocked)
-		if m == 0 {
-			return sigInfo{}, false
-		}
-		no := (&sigQueue{set: m}).next(m)
-		if d := p.Sig.get(no); d.caught() {
-			ts.noted |= sigs(no)
-			p.K.once(fmt.Sprintf("signal %s waits: handlers are not supported", unix.SignalName(no)))
-			continue
-		}
-		return p.takeSignal(ts, no), true
+	m := p.waiting(ts, ts.blocked)
+	if m == 0 {
+		return sigInfo{}, false
 	}
+	return p.takeSignal(ts, (&sigQueue{set: m}).next(m)), true
 }
 
 // takeSignal removes a pending signal, a task's own before its process's.
 func (p *Process) takeSignal(ts *taskState, no unix.Signal) sigInfo {
-	ts.noted &^= sigs(no)
 	var si sigInfo
 	if ts.pend.set.has(no) {
 		si = ts.pend.take(no)
@@ -318,17 +304,22 @@ func (k *Kernel) deliver(t *emu.Task, si sigInfo) error {
 			return nil
 		}
 	}
-	d := t.Proc.OS.(*Process).Sig.get(si.No)
+	return k.act(t, si)
+}
+
+// act does what the disposition of a signal says.
+func (k *Kernel) act(t *emu.Task, si sigInfo) error {
+	p := t.Proc.OS.(*Process)
+	d := p.Sig.get(si.No)
 	switch {
 	case d.ignores(si.No):
 		return nil
+	case d.caught():
+		return k.handle(t, &si, d)
 	case stopping.has(si.No):
-		if err := unix.Kill(os.Getpid(), unix.SIGSTOP); err != nil {
-			return fmt.Errorf("syscalls: stopping for %v: %w", si.No, err)
-		}
-		return nil
+		return p.stop(t, si.No)
 	}
-	k.end(t, emu.Status{Signal: si.No, Core: coring.has(si.No)})
+	k.end(t, emu.Status{Signal: si.No, Core: coring.has(si.No), Fault: si.fault})
 	return nil
 }
 
@@ -357,5 +348,5 @@ func newTaskState() *taskState {
 
 // exec is what execve leaves of a task's state.
 func (ts *taskState) exec() {
-	ts.alt, ts.clearTID, ts.robust, ts.noted = altStack{}, 0, 0, 0
+	ts.alt, ts.clearTID, ts.robust, ts.restart, ts.masked = altStack{}, 0, 0, restart{}, false
 }

@@ -91,15 +91,24 @@ func (f *binaryFormat) token(b *block, i, j int) uint64 {
 }
 
 func (f *binaryFormat) whole(b *block) {
-	if b.token == 0 {
+	switch {
+	case b.again:
+		f.t.out.buf = append(f.t.out.buf, b.lines...)
+	case b.token != 0:
+		f.put(b.token)
+	case b.wanted == nil && f.t.cfg.Events&Block == 0:
 		b.insns = b.n()
-		if b.wanted != nil || f.t.cfg.Events != Insn && f.t.cfg.Events&Block != 0 {
-			f.pieces(b)
-			return
-		}
 		b.token = f.token(b, 0, b.n())
+		f.put(b.token)
+	case b.insns == 0:
+		b.insns = b.n()
+		f.pieces(b)
+	default:
+		// All spans have numbers since the first time: it is the same from now on.
+		n := len(f.t.out.buf)
+		f.pieces(b)
+		b.lines, b.again = append(b.lines, f.t.out.buf[n:]...), true
 	}
-	f.put(b.token)
 }
 
 func (f *binaryFormat) passes(ids []uint32) {

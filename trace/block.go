@@ -22,7 +22,8 @@ type block struct {
 	edges  bool   // an address where tracing starts or ends lies in it
 
 	// What a format keeps.
-	lines []byte            // text of the wanted instructions
+	lines []byte            // text of the wanted instructions, or what a binary file has of them
+	again bool              // lines is all of it
 	ends  []uint32          // where the text of each ends in lines
 	insns int               // events of a whole pass
 	token uint64            // of the whole block in a binary file

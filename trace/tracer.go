@@ -167,7 +167,7 @@ func (t *Tracer) Line(kind Events, text string) error {
 	defer t.mu.Unlock()
 	if !t.over && t.cfg.Events&kind != 0 && (t.filter.open || kind == Signal) && t.take() {
 		t.format.line(kind, text)
-		if t.cfg.Prompt {
+		if t.cfg.Prompt || t.over {
 			t.out.flush()
 		}
 	}
@@ -244,7 +244,7 @@ func (t *Tracer) Sink(rs []emu.TraceRecord) error {
 		}
 		t.record(r)
 	}
-	if t.cfg.Prompt || len(t.out.buf) >= flushAt {
+	if t.cfg.Prompt || t.over || len(t.out.buf) >= flushAt {
 		t.out.flush()
 	}
 	if t.quiet && !t.byBlock && !t.watching && !t.over && !t.filter.open && len(rs) > 1000 {

@@ -12,6 +12,11 @@ type ABI struct {
 	Args [6]regset.ID
 	Ret  regset.ID
 
+	// OrigNr and OrigArg are where the kernel keeps the number and the first
+	// argument of the call, of which it makes it again; 0 for none. A tracer
+	// changes the number by OrigNr, where there is one.
+	OrigNr, OrigArg regset.ID
+
 	// EvenPair: a 64-bit argument of a 32-bit call starts at an even register.
 	EvenPair bool
 	// AdviceSecond: fadvise64_64 takes its advice after the descriptor.
@@ -44,6 +49,9 @@ type ABI struct {
 
 	// Calls are the system calls only this architecture has, by name.
 	Calls map[string]Private
+
+	// Signals is how handlers are run.
+	Signals Signals
 
 	// SetTLS sets the thread pointer as clone's CLONE_SETTLS does.
 	SetTLS func(c CPU, v uint64) error

@@ -107,6 +107,60 @@ type Code struct {
 	// Break is the breakpoint instruction that Linux turns into SIGTRAP, of
 	// the given state.
 	Break func(state uint8) []byte
+	// BreakIT is a breakpoint that stops in a Thumb IT block whatever the
+	// condition of its slot; nil where there is no such thing.
+	BreakIT []byte
+	// BreakBack is how many bytes behind the breakpoint instruction Linux
+	// reports the PC.
+	BreakBack int
+
+	// Decode reads and classifies the instruction at pc, taking the
+	// instruction set state from r, and ITSTATE if pc is r's. The error is that
+	// of the memory that cannot be read. An instruction that does not exist is
+	// none: it has at least MinInsn bytes, and IsUndefined if that is known.
+	Decode func(r regset.Regs, m Mem, pc uint64) (Insn, error)
+	// Follow decodes the instruction that lies behind i in memory, in the
+	// state that i leaves.
+	Follow func(i Insn, m Mem) (Insn, error)
+	// Next appends to dst where i leads to from the state r, which it is about
+	// to run in: one place as a rule, since conditions are evaluated. It is the
+	// instruction itself if that repeats; both places if it cannot be told
+	// whether it does. An instruction that always raises an exception has no
+	// next place; one that may, a system call too, has the one behind it. The
+	// error is that of memory that i would read and cannot be read, or
+	// ErrNoNext.
+	Next func(i Insn, r regset.Regs, m Mem, dst []Dest) ([]Dest, error)
+
+	// Behind is the place behind i, that control comes to if i does not branch;
+	// nil means its end, in its state.
+	Behind func(i Insn) Dest
+	// Target is where i leads to if it is a branch to a fixed place and is
+	// taken; ok is false for all other instructions.
+	Target func(i Insn) (d Dest, ok bool)
+	// Exclusives: there are instructions with IsLoadLink.
+	Exclusives bool
+
+	// Holds tells whether an instruction with IsPredicated, or a branch in an IT
+	// block, has its condition fulfilled; nil where there is no such thing.
+	Holds func(i Insn, r regset.Regs) bool
+	// Spent tells whether an instruction with IsRepeat has no iteration left.
+	Spent func(i Insn, r regset.Regs) bool
+
+	// XOL says how i can be run elsewhere than at its address.
+	XOL func(i Insn) Verdict
+	// Simulate carries out an instruction whose verdict is MoveSimulate: it
+	// changes registers, the PC too, and memory. With an error, that of memory,
+	// it has changed nothing.
+	Simulate func(i Insn, r regset.Regs, m Memory) error
+	// Move makes the code that does at slot what i does at its address, for
+	// MoveFix; it may change registers for it. After the code has run, or has
+	// faulted, mend puts registers and memory right, the PC not in case of a
+	// fault, else it too if the result is true. Without an error, that is.
+	Move func(i Insn, r regset.Regs, m Memory, slot uint64) (code []byte, mend func(faulted bool) (pc bool, err error), err error)
+	// Once prepares an instruction with IsRepeat so that it does one iteration
+	// and goes on behind itself. Done tells, when it has, whether there are
+	// more, and puts the count right; faulted says that it has not.
+	Once func(i Insn, r regset.Regs) (done func(faulted bool) (more bool))
 }
 
 // ISA is an instruction set as a disassembler knows it.

@@ -1,25 +1,29 @@
-// Bench measures utemu beside qemu-user in one run and prints ratios, as
-// README shows them.
+// Bench measures utemu in one run beside what it is to be held to, and prints
+// the tables that README shows: qemu-user, the stock library, a loop in C over
+// the same library (bare/bare.c) and a TCG plugin of qemu-user that writes a
+// trace (plugin/pcs.c).
 //
-//	go run ./internal/bench [-n ROUNDS] [-arch A,B] UTEMU
+//	go run ./internal/bench [-quick] [-n ROUNDS] [-arch A,B] [-only TABLES] UTEMU
 //
-// A figure is processor time of the whole process, the least of several
-// rounds, in which the competitors take turns so that a busy machine hurts
-// all of them.
+// It runs in the root of the repository and needs gcc, libunicorn and
+// qemu-user. A figure is processor time of the whole process, user and system,
+// the median of several rounds in which the competitors take turns, so that a
+// busy machine hurts all of them. All must print the same.
 package main
 
 import (
-	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/utemu/utemu/emu/arch/archs"
 )
 
 // qemu are the commands that run a guest of each architecture under qemu-user.
@@ -32,117 +36,100 @@ var qemu = map[string][]string{
 	"ppc64":   {"qemu-ppc64"},
 }
 
-var arches = []string{"i386", "x86_64", "arm", "aarch64", "ppc", "ppc64"}
+// bench is one run of all measurements.
+type bench struct {
+	utemu  string
+	dir    string // for what is built and written
+	arches []string
+	rounds int
+	scale  int // the guests' counts are divided by it
+	rates  map[string]rate
+}
 
-// guest is one program with its arguments.
-type guest struct {
+// tables are what can be measured, in this order.
+var tables = []struct {
 	name string
-	args []string
-}
-
-// The counts make qemu-user take about half a second, but for the start-up.
-var guests = []guest{
-	{"cpu", []string{"work", "work", "cpu", "100000000"}},
-	{"memory", []string{"work", "work", "mem", "60000000"}},
-	{"calls", []string{"work", "work", "call", "2000000"}},
-	{"system calls", []string{"work", "work", "sys", "1000000"}},
-	{"start-up", []string{"hello", "hello"}},
-}
-
-// command is a competitor: what to put before the guest.
-type command struct {
-	name string
-	argv []string
-	env  []string
-}
-
-// run is the processor time of one run.
-func (c command) run(path string, args []string) (time.Duration, []byte, error) {
-	cmd := exec.Command(c.argv[0], append(append(c.argv[1:len(c.argv):len(c.argv)], path), args...)...)
-	cmd.Env = append(os.Environ(), c.env...)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	if err := cmd.Run(); err != nil {
-		return 0, nil, fmt.Errorf("%s %s: %w", strings.Join(cmd.Args, " "), path, err)
-	}
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), out.Bytes(), nil
-}
-
-// contest is the least time of each competitor over some rounds. All must
-// print the same.
-func contest(cs []command, path string, args []string, rounds int) ([]time.Duration, error) {
-	best := make([]time.Duration, len(cs))
-	var want []byte
-	for r := range rounds {
-		for i, c := range cs {
-			d, out, err := c.run(path, args)
-			if err != nil {
-				return nil, err
-			}
-			if want == nil {
-				want = out
-			}
-			if !bytes.Equal(out, want) {
-				return nil, fmt.Errorf("%s: %s prints %q, not %q", path, c.name, out, want)
-			}
-			if r == 0 || d < best[i] {
-				best[i] = d
-			}
-		}
-	}
-	return best, nil
+	run  func(*bench) error
+}{
+	{"speed", (*bench).speed},
+	{"trace", (*bench).trace},
+	{"memory", (*bench).memory},
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
-	rounds := flag.Int("n", 3, "rounds")
-	only := flag.String("arch", strings.Join(arches, ","), "architectures")
-	withStock := flag.Bool("stock", true, "measure the stock engine too, once")
+	b := &bench{scale: 1, rates: map[string]rate{}}
+	var all []string
+	for _, a := range archs.All {
+		all = append(all, a.Name)
+	}
+	rounds := flag.Int("n", 5, "rounds")
+	quick := flag.Bool("quick", false, "a fifth of the work, in three rounds: the figures are rough")
+	arches := flag.String("arch", strings.Join(all, ","), "architectures")
+	only := flag.String("only", "speed,trace,memory", "tables")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		log.Fatal("which utemu?")
 	}
-	utemu := flag.Arg(0)
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "arch\tguest\tutemu s\tqemu-user s\tratio\tstock ratio")
-	var ratios []float64
-	for _, a := range strings.Split(*only, ",") {
+	b.utemu, b.rounds, b.arches = flag.Arg(0), *rounds, strings.Split(*arches, ",")
+	if *quick {
+		b.rounds, b.scale = min(b.rounds, 3), 5
+	}
+	for _, a := range b.arches {
 		if qemu[a] == nil {
 			log.Fatalf("no architecture %q", a)
 		}
-		for _, g := range guests {
-			r, line, err := measure(utemu, a, g, *rounds, *withStock)
-			if err != nil {
-				log.Fatal(err)
-			}
-			if g.name != "start-up" && g.name != "system calls" {
-				ratios = append(ratios, r)
-			}
-			fmt.Fprintln(w, line)
-			w.Flush()
-		}
 	}
-	sort.Float64s(ratios)
-	fmt.Printf("median of cpu, memory and calls: %.2f, worst %.2f\n", ratios[len(ratios)/2], ratios[len(ratios)-1])
+	if err := b.run(strings.Split(*only, ",")); err != nil {
+		log.Fatal(err)
+	}
 }
 
-// measure makes one line of the table.
-func measure(utemu, a string, g guest, rounds int, withStock bool) (float64, string, error) {
-	path := filepath.Join("testdata/bins", a, g.args[0])
-	cs := []command{{"utemu", []string{utemu, "run"}, nil}, {"qemu-user", qemu[a], nil}}
-	best, err := contest(cs, path, g.args[2:], rounds)
-	if err != nil {
-		return 0, "", err
+func (b *bench) run(names []string) (err error) {
+	if b.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
 	}
-	ratio := best[0].Seconds() / best[1].Seconds()
-	stock := "-"
-	if withStock {
-		d, _, err := (command{"stock", []string{utemu, "run"}, []string{"UTEMU_STOCK_ENGINE=1"}}).run(path, g.args[2:])
-		if err != nil {
-			return 0, "", err
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if err := b.build(); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if !slices.Contains(names, t.name) {
+			continue
 		}
-		stock = fmt.Sprintf("%.1f", d.Seconds()/best[1].Seconds())
+		start := time.Now()
+		if err := t.run(b); err != nil {
+			return err
+		}
+		log.Printf("%s took %.0f s", t.name, time.Since(start).Seconds())
 	}
-	return ratio, fmt.Sprintf("%s\t%s\t%.3f\t%.3f\t%.2f\t%s", a, g.name, best[0].Seconds(), best[1].Seconds(), ratio, stock), nil
+	return nil
 }
+
+// build compiles the competitors that are written in C.
+func (b *bench) build() error {
+	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "unicorn").Output()
+	if err != nil {
+		return fmt.Errorf("pkg-config unicorn: %w", err)
+	}
+	const uc = "emu/internal/uc"
+	engine, err := filepath.Glob(uc + "/*.c")
+	if err != nil {
+		return err
+	}
+	// -rdynamic lets the shim's functions take the place of the library's.
+	args := append([]string{"-O2", "-rdynamic", "-I" + uc, "-o", b.file("bare"), "internal/bench/bare/bare.c"}, engine...)
+	args = append(append(args, strings.Fields(string(flags))...), "-ldl", "-lpthread")
+	for _, args := range [][]string{args, {"-O2", "-shared", "-fPIC", "-o", b.file("pcs.so"), "internal/bench/plugin/pcs.c"}} {
+		if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("gcc %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}
+
+func (b *bench) file(name string) string { return filepath.Join(b.dir, name) }
+
+// program is the path of a guest.
+func program(arch, name string) string { return filepath.Join("testdata/bins", arch, name) }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/utemu/utemu/emu/arch/x86"
 )
 
 // full says that the tests look at all the code there is. The default is a
@@ -117,8 +119,8 @@ func (o *oracle) splits(l line, code []byte) bool {
 
 // x86Wait says whether the first byte after prefixes is FWAIT.
 func x86Wait(code []byte) bool {
-	l, ok := layoutX86(false, code)
-	return ok && l.space == 0 && code[l.opcode] == 0x9b
+	l, ok := x86.Parse(false, code)
+	return ok && l.Map == 0 && code[l.Opcode] == 0x9b
 }
 
 // comparable is a text without comments, symbols and spaces that say nothing.

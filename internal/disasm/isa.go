@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"github.com/utemu/utemu/emu/arch/x86"
 	"github.com/utemu/utemu/internal/capstone"
 )
 
@@ -33,9 +34,9 @@ var (
 )
 
 var sets = [numISA]*set{
-	I386: {name: "i386", unit: 1, max: x86Max, addrMask: addr32, order: binary.LittleEndian,
+	I386: {name: "i386", unit: 1, max: x86.MaxLen, addrMask: addr32, order: binary.LittleEndian,
 		capstone: capstone.X86, decode: decodeX86, length: lenX86},
-	X86_64: {name: "x86_64", unit: 1, max: x86Max, addrMask: ^uint64(0), order: binary.LittleEndian,
+	X86_64: {name: "x86_64", unit: 1, max: x86.MaxLen, addrMask: ^uint64(0), order: binary.LittleEndian,
 		capstone: capstone.X8664, decode: decodeX86, length: lenX86},
 	A32: {name: "a32", unit: 4, max: 4, addrMask: addr32, order: binary.LittleEndian,
 		capstone: capstone.ARM, decode: decodeA32, length: lenFixed, names: a32Names},

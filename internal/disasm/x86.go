@@ -4,21 +4,23 @@ import (
 	"strings"
 
 	"golang.org/x/arch/x86/x86asm"
+
+	"github.com/utemu/utemu/emu/arch/x86"
 )
 
 // decodeX86 takes the mnemonic and the registers from a decoder, and the
 // length, memory operands, immediates and targets from the encoding.
 func decodeX86(s *set, pc uint64, code []byte, _ uint8) Inst {
 	long := s.addrMask != addr32
-	l, ok := layoutX86(long, code)
+	l, ok := x86.Parse(long, code)
 	if !ok {
 		return Inst{Len: min(1, len(code)), Text: "(bad)"}
 	}
-	x := x86Text{l: l, code: code[:l.len], end: pc + uint64(l.len), mask: s.addrMask}
+	x := x86Text{l: l, code: code[:l.Len], end: pc + uint64(l.Len), mask: s.addrMask}
 	if !x.find(s, pc) {
-		return Inst{Len: l.len, Text: "(bad)"}
+		return Inst{Len: l.Len, Text: "(bad)"}
 	}
-	in := Inst{Len: l.len, Known: true}
+	in := Inst{Len: l.Len, Known: true}
 	in.Text = x.String()
 	in.Target, in.HasTarget = x.target, x.hasTarget
 	if x.hasTarget && x.ripData {
@@ -29,7 +31,7 @@ func decodeX86(s *set, pc uint64, code []byte, _ uint8) Inst {
 
 // x86Text is an instruction's text in the making.
 type x86Text struct {
-	l    x86Layout
+	l    x86.Encoding
 	code []byte
 	end  uint64 // pc after it
 	mask uint64
@@ -52,7 +54,7 @@ func (x *x86Text) find(s *set, pc uint64) bool {
 // ask asks x86asm, then libcapstone. An answer of the wrong length is none.
 func (x *x86Text) ask(s *set, pc uint64, code []byte) bool {
 	bits := 32
-	if x.l.long {
+	if x.l.Long {
 		bits = 64
 	}
 	if in, err := x86asm.Decode(code, bits); err == nil && in.Op != 0 && in.Len == len(code) && trustX86(in) {
@@ -84,13 +86,13 @@ func trustX86(in x86asm.Inst) bool {
 // it, which then are printed as words, and with the usual form of opcodes that
 // have two.
 func (x *x86Text) askPlain(s *set, pc uint64) bool {
-	if x.l.enc != encLegacy {
+	if x.l.Enc != x86.Legacy {
 		for _, code := range x.vectorVariants() {
 			if x.ask(s, pc, code) {
 				return true
 			}
 		}
-		if i := x.l.start - 1; x.l.long && i >= 0 && x.code[i]&0xf0 == 0x40 { // which faults
+		if i := x.l.Start - 1; x.l.Long && i >= 0 && x.code[i]&0xf0 == 0x40 { // which faults
 			if x.ask(s, pc, append(append([]byte(nil), x.code[:i]...), x.code[i+1:]...)) {
 				x.prefix += x.prefixWord(x.code[i]) + " "
 				return true
@@ -103,14 +105,14 @@ func (x *x86Text) askPlain(s *set, pc uint64) bool {
 		return true
 	}
 	var words []string
-	n := x.l.start
+	n := x.l.Start
 	for i := 0; i < n; {
 		b := code[i]
-		if b&0xf0 == 0x40 && i == n-1 && x.l.long && b&8 != 0 {
+		if b&0xf0 == 0x40 && i == n-1 && x.l.Long && b&8 != 0 {
 			break
 		}
 		rest := append(append([]byte(nil), code[:i]...), code[i+1:]...)
-		if nl, ok := layoutX86(x.l.long, rest); !ok || nl.len != len(rest) {
+		if nl, ok := x86.Parse(x.l.Long, rest); !ok || nl.Len != len(rest) {
 			i++
 			continue
 		}
@@ -126,17 +128,17 @@ func (x *x86Text) askPlain(s *set, pc uint64) bool {
 
 // aliased turns opcodes that a CPU knows but the manuals hide into the others.
 func (x *x86Text) aliased(code []byte) bool {
-	if x.l.space != 0 || x.l.modrm == 0 {
+	if x.l.Map != 0 || x.l.ModRM == 0 {
 		return false
 	}
-	m := &code[x.l.modrm]
-	switch op := code[x.l.opcode]; {
+	m := &code[x.l.ModRM]
+	switch op := code[x.l.Opcode]; {
 	case (op&0xfe == 0xc0 || op&0xfc == 0xd0) && *m>>3&7 == 6: // SAL
 		*m = *m&^0x38 | 4<<3
 	case op&0xfe == 0xf6 && *m>>3&7 == 1: // TEST
 		*m &^= 0x38
-	case op == 0x82 && !x.l.long:
-		code[x.l.opcode] = 0x80
+	case op == 0x82 && !x.l.Long:
+		code[x.l.Opcode] = 0x80
 	default:
 		return false
 	}
@@ -148,7 +150,7 @@ func (x *x86Text) prefixWord(b byte) string {
 	case 0x66:
 		return "data16"
 	case 0x67:
-		if x.l.long {
+		if x.l.Long {
 			return "addr32"
 		}
 		return "addr16"
@@ -238,13 +240,13 @@ func (x *x86Text) fix() {
 	if x.branch() {
 		return
 	}
-	if x.l.enc == encLegacy && x.l.space == 0 && ownOperands(x.code[x.l.opcode]) {
+	if x.l.Enc == x86.Legacy && x.l.Map == 0 && ownOperands(x.code[x.l.Opcode]) {
 		return
 	}
 	memory := false
 	for i, op := range x.ops {
 		switch {
-		case x.l.long && len(op) > 8 && op[3] == ':' && op[7] == ':':
+		case x.l.Long && len(op) > 8 && op[3] == ':' && op[7] == ':':
 			x.ops[i] = "%ds:" + op[8:] // an override that 64-bit mode ignores
 			if op[4] != '%' || op[1:3] == "fs" || op[1:3] == "gs" {
 				x.ops[i] = op
@@ -264,7 +266,7 @@ func (x *x86Text) fix() {
 			x.ops[i] = "%st(0)"
 		}
 	}
-	if w := segNames[x.l.seg]; memory && x.l.long && x.l.seg < 0x64 && w != "" && !strings.Contains(x.prefix, w+" ") {
+	if w := segNames[x.l.Seg]; memory && x.l.Long && x.l.Seg < 0x64 && w != "" && !strings.Contains(x.prefix, w+" ") {
 		x.prefix += w + " "
 	}
 }
@@ -274,14 +276,14 @@ func ownOperands(op byte) bool { return op&0xfc == 0xa0 || op == 0x9a || op == 0
 
 // branch sets the operand of a direct branch.
 func (x *x86Text) branch() bool {
-	op := x.code[x.l.opcode]
-	near := x.l.enc == encLegacy && (x.l.space == 0 && (op&0xf0 == 0x70 || op&0xfc == 0xe0 || op&0xfc == 0xe8 && op != 0xea) ||
-		x.l.space == 1 && op&0xf0 == 0x80 || x.l.space == 0 && op == 0xc7 && x.l.modrm > 0 && x.code[x.l.modrm] == 0xf8)
+	op := x.code[x.l.Opcode]
+	near := x.l.Enc == x86.Legacy && (x.l.Map == 0 && (op&0xf0 == 0x70 || op&0xfc == 0xe0 || op&0xfc == 0xe8 && op != 0xea) ||
+		x.l.Map == 1 && op&0xf0 == 0x80 || x.l.Map == 0 && op == 0xc7 && x.l.ModRM > 0 && x.code[x.l.ModRM] == 0xf8)
 	if !near {
 		return false
 	}
-	x.target = x.end + uint64(signed(x.code[x.l.imm:], x.l.immN))
-	if x.l.immN == 2 {
+	x.target = x.end + uint64(signed(x.code[x.l.Imm:], x.l.ImmN))
+	if x.l.ImmN == 2 {
 		x.target &= 0xffff
 	}
 	x.target &= x.mask
@@ -301,7 +303,7 @@ func signed(b []byte, n int) int64 {
 // isMemory says whether op is the operand that ModRM addresses.
 func (x *x86Text) isMemory(op string) bool {
 	l := &x.l
-	if l.modrm == 0 || x.code[l.modrm] >= 0xc0 || l.space == 1 && l.enc == encLegacy && x2(x.code[l.opcode]) == 'R' {
+	if l.ModRM == 0 || x.code[l.ModRM] >= 0xc0 || l.Map == 1 && l.Enc == x86.Legacy && x86.Always(x.code[l.Opcode]) {
 		return false
 	}
 	op = strings.TrimPrefix(op, "*")
@@ -309,25 +311,23 @@ func (x *x86Text) isMemory(op string) bool {
 		len(op) > 3 && op[0] == '%' && op[3] == ':'
 }
 
-func x2(op byte) byte { return x86Two[op] }
-
 // immediate is the value of an immediate, extended as the CPU does and cut to
 // the size of the operation. ok is false if it has a form of its own.
 func (x *x86Text) immediate() (v uint64, ok bool) {
 	l := &x.l
-	if l.immN == 0 || l.immN == 3 {
+	if l.ImmN == 0 || l.ImmN == 3 {
 		return 0, false
 	}
-	imm := signed(x.code[l.imm:], l.immN)
-	size := l.immN
-	if l.enc == encLegacy && l.space == 0 {
-		op := x.code[l.opcode]
+	imm := signed(x.code[l.Imm:], l.ImmN)
+	size := l.ImmN
+	if l.Enc == x86.Legacy && l.Map == 0 {
+		op := x.code[l.Opcode]
 		switch {
 		case op == 0x6b, op == 0x83, op == 0x69, op == 0x81, op == 0xc7, op == 0xf7, op == 0xa9, op < 0x40 && op&7 == 5:
 			size = x.opSize()
 		case op == 0x6a, op == 0x68:
 			size = x.opSize()
-			if l.long && size == 4 {
+			if l.Long && size == 4 {
 				size = 8
 			}
 		}
@@ -340,9 +340,9 @@ func (x *x86Text) immediate() (v uint64, ok bool) {
 
 func (x *x86Text) opSize() int {
 	switch {
-	case x.l.wide():
+	case x.l.Wide():
 		return 8
-	case x.l.op16:
+	case x.l.Op16:
 		return 2
 	}
 	return 4

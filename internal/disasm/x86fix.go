@@ -3,6 +3,8 @@ package disasm
 import (
 	"strconv"
 	"strings"
+
+	"github.com/utemu/utemu/emu/arch/x86"
 )
 
 // x86Renamed are mnemonics of x86asm and libcapstone that objdump writes
@@ -23,14 +25,14 @@ func (x *x86Text) fixMnemonic() {
 		x.mnem = m
 	}
 	x.prefix = strings.ReplaceAll(x.prefix, "repn ", "repnz ")
-	if x.l.long {
+	if x.l.Long {
 		x.prefix = strings.ReplaceAll(x.prefix, "data32 ", "data16 ")
 	}
-	if x.l.enc != encLegacy {
+	if x.l.Enc != x86.Legacy {
 		x.fixVector()
 		return
 	}
-	if x.l.space != 0 {
+	if x.l.Map != 0 {
 		x.fixSpace()
 		return
 	}
@@ -40,16 +42,16 @@ func (x *x86Text) fixMnemonic() {
 
 // fixSpace is for the opcodes after 0F.
 func (x *x86Text) fixSpace() {
-	switch op := x.code[x.l.opcode]; {
-	case x.l.space == 1 && op&0xfc == 0x20:
+	switch op := x.code[x.l.Opcode]; {
+	case x.l.Map == 1 && op&0xfc == 0x20:
 		x.mnem = "mov"
-	case x.l.space == 1 && op == 0x07:
-		x.mnem = pick(x.l.wide(), "sysretq", pick(x.l.long, "sysretl", "sysret"))
-	case x.l.space == 1 && op == 0x35:
-		x.mnem = pick(x.l.wide(), "sysexitq", pick(x.l.long, "sysexitl", "sysexit"))
-	case x.l.space == 1 && (op == 0x78 || op == 0x79):
+	case x.l.Map == 1 && op == 0x07:
+		x.mnem = pick(x.l.Wide(), "sysretq", pick(x.l.Long, "sysretl", "sysret"))
+	case x.l.Map == 1 && op == 0x35:
+		x.mnem = pick(x.l.Wide(), "sysexitq", pick(x.l.Long, "sysexitl", "sysexit"))
+	case x.l.Map == 1 && (op == 0x78 || op == 0x79):
 		x.mnem = strings.TrimRight(x.mnem, "lq")
-	case x.l.space == 2 && op == 0xf6 && strings.HasPrefix(x.mnem, "ad"):
+	case x.l.Map == 2 && op == 0xf6 && strings.HasPrefix(x.mnem, "ad"):
 		x.mnem = x.mnem[:4] // ADCX, ADOX
 	}
 	x.prefix = strings.ReplaceAll(x.prefix, "rep ", "repz ")
@@ -57,29 +59,29 @@ func (x *x86Text) fixSpace() {
 
 // fixOneByte is for the one-byte opcodes.
 func (x *x86Text) fixOneByte() {
-	if op := x.code[x.l.opcode]; op&0xfe == 0xd0 && len(x.ops) == 2 && strings.HasPrefix(x.ops[0], "$") {
+	if op := x.code[x.l.Opcode]; op&0xfe == 0xd0 && len(x.ops) == 2 && strings.HasPrefix(x.ops[0], "$") {
 		x.ops = x.ops[1:] // a shift by one
 	}
-	switch op := x.code[x.l.opcode]; {
-	case op&0xfe == 0xca && x.l.wide():
+	switch op := x.code[x.l.Opcode]; {
+	case op&0xfe == 0xca && x.l.Wide():
 		x.mnem = "lretq"
-	case op == 0xff && x.l.seg == 0x3e && x.l.long && (x.mnem == "jmp" || x.mnem == "call"):
+	case op == 0xff && x.l.Seg == 0x3e && x.l.Long && (x.mnem == "jmp" || x.mnem == "call"):
 		x.prefix = strings.Replace(x.prefix, "ds ", "", 1) + "notrack "
-		x.l.seg = 0
-	case op == 0x63 && x.l.long:
-		x.mnem = pick(x.l.wide(), "movslq", "movsxd")
-	case op >= 0xd8 && op <= 0xdf && x.l.modrm > 0:
+		x.l.Seg = 0
+	case op == 0x63 && x.l.Long:
+		x.mnem = pick(x.l.Wide(), "movslq", "movsxd")
+	case op >= 0xd8 && op <= 0xdf && x.l.ModRM > 0:
 		x.fixFloat(op)
 	case op&0xfc == 0xa0:
 		x.fixOffset(op)
-	case (op&0xfe == 0xc0 || op&0xfc == 0xd0 || op&0xfe == 0xf6) && x.code[x.l.modrm] >= 0xc0:
+	case (op&0xfe == 0xc0 || op&0xfc == 0xd0 || op&0xfe == 0xf6) && x.code[x.l.ModRM] >= 0xc0:
 		x.mnem = registerForm(x.mnem)
-	case op&0xf8 == 0xb8 && x.l.immN == 8:
+	case op&0xf8 == 0xb8 && x.l.ImmN == 8:
 		x.mnem = "movabs"
-	case (op == 0x9a || op == 0xea) && !x.l.long:
-		n := x.l.immN - 2
-		off := uint64(signed(x.code[x.l.imm:], n)) & (1<<(8*n) - 1)
-		sel := uint64(signed(x.code[x.l.imm+n:], 2)) & 0xffff
+	case (op == 0x9a || op == 0xea) && !x.l.Long:
+		n := x.l.ImmN - 2
+		off := uint64(signed(x.code[x.l.Imm:], n)) & (1<<(8*n) - 1)
+		sel := uint64(signed(x.code[x.l.Imm+n:], 2)) & 0xffff
 		x.ops = []string{"$" + hex(sel), "$" + hex(off)}
 	}
 }
@@ -96,10 +98,10 @@ func registerForm(m string) string {
 
 // fixPrefix spells F3 as objdump does, and the 66 of a NOP.
 func (x *x86Text) fixPrefix() {
-	switch op := x.code[x.l.opcode]; {
-	case op == 0x90 && x.mnem == "nop" && x.l.op16:
+	switch op := x.code[x.l.Opcode]; {
+	case op == 0x90 && x.mnem == "nop" && x.l.Op16:
 		x.prefix, x.mnem, x.ops = strings.Replace(x.prefix, "data16 ", "", 1), "xchg", []string{"%ax", "%ax"}
-	case x.l.rep == 0xf3 && !stringOp(op):
+	case x.l.Rep == 0xf3 && !stringOp(op):
 		x.prefix = strings.ReplaceAll(x.prefix, "rep ", "repz ")
 	}
 }
@@ -112,7 +114,7 @@ func stringOp(op byte) bool {
 // fixFloat writes the operands of x87 instructions on two registers, and the
 // size of 16-bit integers.
 func (x *x86Text) fixFloat(op byte) {
-	m := x.code[x.l.modrm]
+	m := x.code[x.l.ModRM]
 	switch {
 	case m >= 0xc0 && len(x.ops) == 2:
 		sti := "%st(" + strconv.Itoa(int(m&7)) + ")"
@@ -128,16 +130,16 @@ func (x *x86Text) fixFloat(op byte) {
 
 // fixOffset is MOV with an absolute address.
 func (x *x86Text) fixOffset(op byte) {
-	addr := uint64(signed(x.code[x.l.imm:], x.l.immN))
-	if x.l.immN < 8 {
-		addr &= 1<<(8*x.l.immN) - 1
+	addr := uint64(signed(x.code[x.l.Imm:], x.l.ImmN))
+	if x.l.ImmN < 8 {
+		addr &= 1<<(8*x.l.ImmN) - 1
 	}
 	reg := "%al"
 	if op&1 != 0 {
 		reg = map[int]string{2: "%ax", 4: "%eax", 8: "%rax"}[x.opSize()]
 	}
 	mem := x.segment() + hex(addr)
-	x.mnem = pick(x.l.immN == 8, "movabs", "mov")
+	x.mnem = pick(x.l.ImmN == 8, "movabs", "mov")
 	x.ops = []string{mem, reg}
 	if op&2 != 0 {
 		x.ops = []string{reg, mem}
@@ -152,16 +154,16 @@ func (x *x86Text) fixVector() {
 	for i, op := range x.ops {
 		x.ops[i] = strings.ReplaceAll(op, " {", "{")
 	}
-	op := x.code[x.l.opcode]
+	op := x.code[x.l.Opcode]
 	switch {
-	case x.l.space == 3 && op == 0x44:
+	case x.l.Map == 3 && op == 0x44:
 		x.fixCarryless()
-	case x.l.space == 2 && op&0xf8 == 0xf0 || x.l.space == 3 && op == 0xf0:
+	case x.l.Map == 2 && op&0xf8 == 0xf0 || x.l.Map == 3 && op == 0xf0:
 		if n := len(x.mnem); x.mnem[n-1] == 'q' || x.mnem[n-1] == 'l' && x.mnem != "shl" {
 			x.mnem = x.mnem[:n-1]
 		}
-	case x.l.enc == encEVEX && x.l.space == 3 && (op&0xfe == 0x3e || op&0xfe == 0x1e) && strings.HasPrefix(x.mnem, "vpcmp"):
-		if p := vectorPredicates[x.code[x.l.imm]&7]; p != "" && x.code[x.l.imm] < 8 && len(x.mnem) < 8 && len(x.ops) > 1 {
+	case x.l.Enc == x86.EVEX && x.l.Map == 3 && (op&0xfe == 0x3e || op&0xfe == 0x1e) && strings.HasPrefix(x.mnem, "vpcmp"):
+		if p := vectorPredicates[x.code[x.l.Imm]&7]; p != "" && x.code[x.l.Imm] < 8 && len(x.mnem) < 8 && len(x.ops) > 1 {
 			x.mnem, x.ops = "vpcmp"+p+x.mnem[5:], x.ops[1:]
 		}
 	}
@@ -169,7 +171,7 @@ func (x *x86Text) fixVector() {
 
 // fixCarryless names PCLMULQDQ by the halves that it multiplies.
 func (x *x86Text) fixCarryless() {
-	halves, ok := map[byte]string{0: "lql", 1: "hql", 0x10: "lqh", 0x11: "hqh"}[x.code[x.l.imm]]
+	halves, ok := map[byte]string{0: "lql", 1: "hql", 0x10: "lqh", 0x11: "hqh"}[x.code[x.l.Imm]]
 	if i := strings.Index(x.mnem, "pclmulqdq"); ok && i >= 0 && len(x.ops) > 1 {
 		x.mnem, x.ops = x.mnem[:i]+"pclmul"+halves+"qdq", x.ops[1:]
 	}
@@ -187,12 +189,12 @@ func (x *x86Text) fixLib() {
 }
 
 func (x *x86Text) dropSuffix() {
-	if x.l.enc != encLegacy || x.l.space != 0 || len(x.mnem) < 3 {
+	if x.l.Enc != x86.Legacy || x.l.Map != 0 || len(x.mnem) < 3 {
 		return
 	}
 	switch x.mnem[len(x.mnem)-1] {
 	case 'b', 'w', 'l', 'q':
-		if op := x.code[x.l.opcode]; op < 0x40 || op >= 0x50 && op < 0x60 || op&0xfc == 0x80 || op&0xf8 == 0x88 || op&0xf0 == 0xb0 {
+		if op := x.code[x.l.Opcode]; op < 0x40 || op >= 0x50 && op < 0x60 || op&0xfc == 0x80 || op&0xf8 == 0x88 || op&0xf0 == 0xb0 {
 			x.mnem = x.mnem[:len(x.mnem)-1]
 		}
 	}
@@ -201,22 +203,22 @@ func (x *x86Text) dropSuffix() {
 // named are instructions that no decoder knows: the hint space of 0F 0D and
 // 0F 18 to 0F 1F in all its forms.
 func (x *x86Text) named() bool {
-	if x.l.modrm == 0 {
+	if x.l.ModRM == 0 {
 		return false
 	}
-	if op := x.code[x.l.opcode]; x.l.enc == encLegacy && x.l.space == 0 && op == 0xdb && x.code[x.l.modrm] == 0xe5 {
+	if op := x.code[x.l.Opcode]; x.l.Enc == x86.Legacy && x.l.Map == 0 && op == 0xdb && x.code[x.l.ModRM] == 0xe5 {
 		x.prefix, x.mnem, x.ops = "", "frstpm", nil // 80287
 		return true
 	}
-	if x.l.enc != encLegacy || x.l.space != 1 {
+	if x.l.Enc != x86.Legacy || x.l.Map != 1 {
 		return false
 	}
-	m := x.code[x.l.modrm]
+	m := x.code[x.l.ModRM]
 	x.prefix, x.mnem = "", ""
-	switch op := x.code[x.l.opcode]; {
+	switch op := x.code[x.l.Opcode]; {
 	case op == 0x0d && m < 0xc0:
 		x.mnem = [8]string{"prefetch", "prefetchw", "prefetchwt1", "prefetch", "prefetch", "prefetch", "prefetch", "prefetch"}[m>>3&7]
-	case !x.l.long && op&0xfd == 0x24: // test registers of the 386 and 486
+	case !x.l.Long && op&0xfd == 0x24: // test registers of the 386 and 486
 		x.mnem, x.ops = "mov", []string{"%tr" + strconv.Itoa(int(m>>3&7)), x86Regs32[m&7]}
 		if op == 0x26 {
 			x.ops[0], x.ops[1] = x.ops[1], x.ops[0]
@@ -233,7 +235,7 @@ func (x *x86Text) named() bool {
 	if m < 0xc0 {
 		x.ops = []string{x.memory("")}
 	} else {
-		x.ops = []string{x.register(m&7 | x.l.rex&1<<3)}
+		x.ops = []string{x.register(m&7 | x.l.Rex&1<<3)}
 	}
 	return true
 }
@@ -241,9 +243,9 @@ func (x *x86Text) named() bool {
 // register is a general register of the operand size.
 func (x *x86Text) register(n byte) string {
 	switch r := x86Regs32[n]; {
-	case x.l.wide():
+	case x.l.Wide():
 		return x86Regs64[n]
-	case !x.l.op16:
+	case !x.l.Op16:
 		return r
 	case n < 8:
 		return "%" + r[2:]

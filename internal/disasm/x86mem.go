@@ -3,6 +3,8 @@ package disasm
 import (
 	"strconv"
 	"strings"
+
+	"github.com/utemu/utemu/emu/arch/x86"
 )
 
 var (
@@ -18,34 +20,34 @@ var (
 // and the scaled displacements of EVEX.
 func (x *x86Text) memory(op string) string {
 	l := &x.l
-	m := x.code[l.modrm]
+	m := x.code[l.ModRM]
 	mod, rm := m>>6, m&7
 	var disp int64
-	if l.dispN > 0 {
-		disp = signed(x.code[l.disp:], l.dispN)
+	if l.DispN > 0 {
+		disp = signed(x.code[l.Disp:], l.DispN)
 	}
 	seg := x.segment()
 	switch {
-	case l.long && mod == 0 && rm == 5:
+	case l.Long && mod == 0 && rm == 5:
 		return seg + x.ripOperand(disp)
-	case l.enc == encEVEX:
+	case l.Enc == x86.EVEX:
 		return x.evexMemory(op)
-	case l.adr && !l.long:
+	case l.Addr && !l.Long:
 		return seg + memory16(mod, rm, disp)
 	case mod == 0 && rm == 5:
 		return seg + hex(uint64(disp)&addr32)
-	case l.sib > 0:
+	case l.SIB > 0:
 		return seg + x.sibOperand(mod, disp, vectorIndex(op))
 	}
-	return seg + dispText(mod, disp) + "(" + x.addrRegs()[rm|l.rex&1<<3] + ")"
+	return seg + dispText(mod, disp) + "(" + x.addrRegs()[rm|l.Rex&1<<3] + ")"
 }
 
 // sibOperand is a memory operand with a SIB byte.
 func (x *x86Text) sibOperand(mod byte, disp int64, vector string) string {
-	regs, sib := x.addrRegs(), x.code[x.l.sib]
+	regs, sib := x.addrRegs(), x.code[x.l.SIB]
 	noBase := mod == 0 && sib&7 == 5
-	rex := x.l.rex
-	if !x.l.long {
+	rex := x.l.Rex
+	if !x.l.Long {
 		rex = 0
 	}
 	base := regs[sib&7|rex&1<<3]
@@ -54,7 +56,7 @@ func (x *x86Text) sibOperand(mod byte, disp int64, vector string) string {
 	switch {
 	case vector != "":
 		index = vector
-	case none && noBase && x.l.long && sib>>6 == 0:
+	case none && noBase && x.l.Long && sib>>6 == 0:
 		return hex(x.absolute(disp))
 	case none && sib&7 == 4 && sib>>6 == 0:
 		return dispText(mod, disp) + "(" + base + ")"
@@ -70,7 +72,7 @@ func (x *x86Text) sibOperand(mod byte, disp int64, vector string) string {
 
 // absolute is an address without registers: 32 bits, extended by sign.
 func (x *x86Text) absolute(disp int64) uint64 {
-	if x.l.adr {
+	if x.l.Addr {
 		return uint64(disp) & addr32
 	}
 	return uint64(disp) & x.mask
@@ -80,7 +82,7 @@ func (x *x86Text) absolute(disp int64) uint64 {
 func (x *x86Text) ripOperand(disp int64) string {
 	reg := "(%rip)"
 	x.target, x.hasTarget, x.ripData = x.end+uint64(disp), true, true
-	if x.l.adr {
+	if x.l.Addr {
 		reg = "(%eip)"
 		x.target &= addr32
 	}
@@ -96,7 +98,7 @@ func memory16(mod, rm byte, disp int64) string {
 
 // addrRegs are the names of the registers that form an address.
 func (x *x86Text) addrRegs() *[16]string {
-	if x.l.long && !x.l.adr {
+	if x.l.Long && !x.l.Addr {
 		return &x86Regs64
 	}
 	return &x86Regs32
@@ -105,10 +107,10 @@ func (x *x86Text) addrRegs() *[16]string {
 // segment is the override in front of a memory operand. In 64-bit mode only
 // two have an effect; the others are printed as words.
 func (x *x86Text) segment() string {
-	if x.l.seg == 0 || x.l.long && x.l.seg < 0x64 {
+	if x.l.Seg == 0 || x.l.Long && x.l.Seg < 0x64 {
 		return ""
 	}
-	return "%" + segNames[x.l.seg] + ":"
+	return "%" + segNames[x.l.Seg] + ":"
 }
 
 // dispText is a displacement; mod 0 has none.
@@ -142,7 +144,7 @@ func vectorIndex(op string) string {
 
 // evexMemory is the decoder's operand with its displacement in hex.
 func (x *x86Text) evexMemory(op string) string {
-	if x.l.seg == 0 && len(op) > 4 && op[3] == ':' {
+	if x.l.Seg == 0 && len(op) > 4 && op[3] == ':' {
 		op = op[4:] // x86asm takes bytes of EVEX for prefixes
 	}
 	if strings.HasSuffix(op, ")") && strings.Count(op, ",") == 1 {

@@ -1,6 +1,10 @@
 package disasm
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/utemu/utemu/emu/arch/x86"
+)
 
 // x86Name is an instruction that neither x86asm nor libcapstone 4 knows.
 type x86Name struct {
@@ -69,26 +73,26 @@ var x86Exact = map[[2]byte]string{
 // byTable looks x up in x86Names. It comes before the decoders, since x86asm
 // takes some of these for others.
 func (x *x86Text) byTable() bool {
-	if x.l.enc == encVEX && x.l.space == 1 && x.code[x.l.opcode] == 0x77 {
-		x.mnem = pick(x.code[x.l.opcode-1]&4 != 0, "vzeroall", "vzeroupper")
+	if x.l.Enc == x86.VEX && x.l.Map == 1 && x.code[x.l.Opcode] == 0x77 {
+		x.mnem = pick(x.code[x.l.Opcode-1]&4 != 0, "vzeroall", "vzeroupper")
 		return true
 	}
-	if x.l.enc != encLegacy || x.l.space == 0 {
+	if x.l.Enc != x86.Legacy || x.l.Map == 0 {
 		return false
 	}
-	pp, op := x.pp(), x.code[x.l.opcode]
+	pp, op := x.pp(), x.code[x.l.Opcode]
 	var m byte
-	if x.l.modrm > 0 {
-		m = x.code[x.l.modrm]
+	if x.l.ModRM > 0 {
+		m = x.code[x.l.ModRM]
 	}
-	if x.l.space == 1 && op == 1 {
+	if x.l.Map == 1 && op == 1 {
 		if name, ok := x86Exact[[2]byte{pp, m}]; ok {
 			x.mnem = name
 			return true
 		}
 	}
 	for i := range x86Names {
-		if n := &x86Names[i]; n.op == op && n.space == x.l.space && (n.pp == pp || n.pp == 0 && pp != 0x66 && op&0x0f >= 9 && n.name[:2] == "ud") &&
+		if n := &x86Names[i]; n.op == op && n.space == x.l.Map && (n.pp == pp || n.pp == 0 && pp != 0x66 && op&0x0f >= 9 && n.name[:2] == "ud") &&
 			(n.reg < 0 || byte(n.reg) == m>>3&7) && (n.mod == '-' || n.mod == 'e' || (n.mod == 'r') == (m >= 0xc0)) {
 			x.fill(n, m)
 			return true
@@ -100,9 +104,9 @@ func (x *x86Text) byTable() bool {
 // pp is the mandatory prefix.
 func (x *x86Text) pp() byte {
 	switch {
-	case x.l.rep != 0:
-		return x.l.rep
-	case x.l.op16:
+	case x.l.Rep != 0:
+		return x.l.Rep
+	case x.l.Op16:
 		return 0x66
 	}
 	return 0
@@ -110,7 +114,7 @@ func (x *x86Text) pp() byte {
 
 func (x *x86Text) fill(n *x86Name, m byte) {
 	size := 4
-	if x.l.wide() {
+	if x.l.Wide() {
 		size = 8
 	}
 	x.mnem = strings.Replace(n.name, "%", pick(size == 8, "q", "d"), 1)
@@ -124,7 +128,7 @@ func (x *x86Text) fill(n *x86Name, m byte) {
 // vectors; L and K are E and H is G with 32 bits; A is E and B is G with the
 // size of addresses; I is the immediate.
 func (x *x86Text) operandText(c, m byte, size int) string {
-	rm, reg := m&7|x.l.rex&1<<3, m>>3&7|x.l.rex>>2&1<<3
+	rm, reg := m&7|x.l.Rex&1<<3, m>>3&7|x.l.Rex>>2&1<<3
 	gpr := func(n byte, size int) string {
 		if size == 8 {
 			return x86Regs64[n]
@@ -132,12 +136,12 @@ func (x *x86Text) operandText(c, m byte, size int) string {
 		return x86Regs32[n]
 	}
 	addr := 4
-	if x.l.long != x.l.adr && x.l.long {
+	if x.l.Long != x.l.Addr && x.l.Long {
 		addr = 8
 	}
 	switch {
 	case c == 'I':
-		return "$" + hex(uint64(x.code[x.l.imm]))
+		return "$" + hex(uint64(x.code[x.l.Imm]))
 	case c == 'X':
 		return "%xmm" + num(uint32(reg))
 	case m < 0xc0 && strings.IndexByte("EULKA", c) >= 0:
@@ -164,23 +168,23 @@ func (x *x86Text) vectorVariants() [][]byte {
 	at, w := 2, byte(0x80)
 	length := byte(4)
 	switch {
-	case x.l.enc == encEVEX:
+	case x.l.Enc == x86.EVEX:
 		length = 0x60
-	case x.l.enc != encVEX || x.code[x.l.start] != 0xc4:
+	case x.l.Enc != x86.VEX || x.code[x.l.Start] != 0xc4:
 		return nil
 	}
 	var out [][]byte
 	for _, f := range []struct{ w, l bool }{{true, false}, {false, true}, {true, true}} {
 		c := append([]byte(nil), x.code...)
 		if f.w {
-			c[x.l.start+at] ^= w
+			c[x.l.Start+at] ^= w
 		}
 		if f.l {
-			i := x.l.start + at
-			if x.l.enc == encEVEX {
+			i := x.l.Start + at
+			if x.l.Enc == x86.EVEX {
 				i++
 			}
-			if c[i]&length == 0 || x.l.enc == encVEX && x.l.rep == 0 {
+			if c[i]&length == 0 || x.l.Enc == x86.VEX && x.l.Rep == 0 {
 				continue
 			}
 			c[i] &^= length
@@ -194,15 +198,15 @@ var cmpccxadd = [16]string{"o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "n
 
 // vexNamed is CMPccXADD.
 func (x *x86Text) vexNamed() bool {
-	op, m := x.code[x.l.opcode], x.code[x.l.modrm]
-	if x.l.enc != encVEX || x.l.space != 2 || op&0xf0 != 0xe0 || m >= 0xc0 || !x.l.long {
+	op, m := x.code[x.l.Opcode], x.code[x.l.ModRM]
+	if x.l.Enc != x86.VEX || x.l.Map != 2 || op&0xf0 != 0xe0 || m >= 0xc0 || !x.l.Long {
 		return false
 	}
 	size := 4
-	if x.l.wide() {
+	if x.l.Wide() {
 		size = 8
 	}
-	v := ^x.code[x.l.opcode-1] >> 3 & 15
+	v := ^x.code[x.l.Opcode-1] >> 3 & 15
 	regs := &x86Regs32
 	if size == 8 {
 		regs = &x86Regs64

@@ -47,7 +47,7 @@ func defineDecoders() {
 			decoders[k] = f
 		}
 	}
-	values["inaddr"] = plainValue(func(c *call, v uint64, _ int) string { return hex(v) })
+	values["inaddr"] = plainValue(func(c *call, v uint64, _ int) string { return c.inetAddr(v) })
 	values["statfsflags"] = plainValue(func(c *call, v uint64, _ int) string {
 		if v&lookup("statfsflags").value(c.a, "ST_VALID") == 0 {
 			return omitted
@@ -62,6 +62,7 @@ func basicKinds() map[string]func(string) func(*call) string {
 	return map[string]func(string) func(*call) string{
 		"skip":      plainKind(func(c *call) string { c.word(); return omitted }),
 		"i64":       plainKind(func(c *call) string { return fmt.Sprint(int64(c.i64())) }),
+		"u64":       plainKind(func(c *call) string { return fmt.Sprint(c.i64()) }),
 		"lfd":       plainKind(func(c *call) string { return c.fd(signed(c.word(), 32)) }),
 		"path":      plainKind(func(c *call) string { return c.path(c.word()) }),
 		"str":       plainKind(func(c *call) string { return c.str(c.word()) }),
@@ -145,6 +146,10 @@ func hasCall(a *arch.Arch, name string) bool {
 	return false
 }
 
+// maxElements bounds how much of a call is written: lists in lists could be
+// without end.
+const maxElements = 1 << 16
+
 // list writes the elements of an array in guest memory, at most as many as
 // strace shows. f writes the one at an address.
 func (c *call) list(addr, n uint64, size int, f func(at uint64) (string, bool)) string {
@@ -158,9 +163,11 @@ func (c *call) list(addr, n uint64, size int, f func(at uint64) (string, bool)) 
 	if c.abbrev() {
 		limit = min(n, uint64(c.p.Strings))
 	}
-	limit = min(limit, 1<<16)
 	var l []string
 	for i := range limit {
+		if c.elements++; c.elements > maxElements {
+			return array(l, true)
+		}
 		at := addr + i*uint64(size)
 		s, ok := f(at)
 		if !ok {
@@ -208,38 +215,35 @@ func fileKinds() map[string]func(string) func(*call) string {
 			}
 			return device(c.word()&0xffffffff, 32)
 		}),
-		"devnum":    plainKind(func(c *call) string { return device(c.word()&0xffffffff, 32) }),
-		"llseekoff": plainKind(func(c *call) string { hi, lo := c.word(), c.word(); return fmt.Sprint(int64(hi<<32 | lo&0xffffffff)) }),
-		"pos":       plainKind((*call).position),
-		"iov":       index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovFull, 0) }),
-		"iovret":    index(func(c *call, n int) string { return c.iovecsRead(c.word(), c.args[n]) }),
-		"iovaddr":   index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovAddr, 0) }),
-		"fdpair":    plainKind(func(c *call) string { return c.ints(c.word(), 2, 4, values["fd"]("")) }),
-		"fcntlarg":  plainKind((*call).fcntlArg),
-		"fcntlout":  plainKind((*call).fcntlOut),
-		"ioctlcmd":  plainKind((*call).ioctlCommand),
-		"ioctlarg":  plainKind((*call).ioctlArg),
-		"ioctlout":  plainKind((*call).ioctlOut),
-		"dents":     plainKind(func(c *call) string { return c.dirents("linux_dirent") }),
-		"dents64":   plainKind(func(c *call) string { return c.dirents("linux_dirent64") }),
-		"dent":      plainKind(func(c *call) string { return c.addr(c.word()) }),
-		"sendfileoff": index(func(c *call, size int) string {
-			at := c.word()
-			n := size
-			if n == 4 {
-				n = c.a.Word
-			}
-			v, ok := c.uint(at, n)
-			if !ok {
-				return c.addr(at)
-			}
-			return fmt.Sprintf("[%d]", signed(v, 8*n))
-		}),
-		"fanmask":    plainKind(func(c *call) string { return c.flags(c.i64(), lookup("fanevent")) }),
-		"statxflags": plainKind((*call).statxFlags),
-		"mountflags": plainKind((*call).mountFlags),
-		"mountdata":  plainKind((*call).mountData),
-		"xattrret":   plainKind((*call).xattrValue),
+		"devnum":      plainKind(func(c *call) string { return device(c.word()&0xffffffff, 32) }),
+		"llseekoff":   plainKind(func(c *call) string { hi, lo := c.word(), c.word(); return fmt.Sprint(int64(hi<<32 | lo&0xffffffff)) }),
+		"pos":         plainKind((*call).position),
+		"iov":         index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovFull, 0) }),
+		"iovret":      index(func(c *call, n int) string { return c.iovecsRead(c.word(), c.args[n]) }),
+		"iovaddr":     index(func(c *call, n int) string { return c.iovecs(c.word(), c.args[n], iovAddr, 0) }),
+		"fdpair":      plainKind(func(c *call) string { return c.ints(c.word(), 2, 4, values["fd"]("")) }),
+		"fcntlarg":    plainKind((*call).fcntlArg),
+		"fcntlout":    plainKind((*call).fcntlOut),
+		"ioctlcmd":    plainKind((*call).ioctlCommand),
+		"ioctlarg":    plainKind((*call).ioctlArg),
+		"ioctlout":    plainKind((*call).ioctlOut),
+		"dents":       plainKind(func(c *call) string { return c.dirents("linux_dirent") }),
+		"dents64":     plainKind(func(c *call) string { return c.dirents("linux_dirent64") }),
+		"dent":        plainKind(func(c *call) string { return c.addr(c.word()) }),
+		"sendfileoff": index((*call).sendfileOffset),
+		"sendfilepos": index((*call).sendfileMoved),
+		"faninit":     plainKind((*call).fanotifyInit),
+		"swapflags":   plainKind((*call).swapFlags),
+		"quotacmd":    plainKind((*call).quotaCommand),
+		"quotaargs":   plainKind((*call).quotaArgs),
+		"rebootarg":   plainKind((*call).rebootArg),
+		"fanmask":     plainKind(func(c *call) string { return c.flags(c.i64(), lookup("fanevent")) }),
+		"statxflags":  plainKind((*call).statxFlags),
+		"memfdflags":  plainKind((*call).memfdFlags),
+		"mounttype":   plainKind((*call).mountType),
+		"mountflags":  plainKind((*call).mountFlags),
+		"mountdata":   plainKind((*call).mountData),
+		"xattrret":    plainKind((*call).xattrValue),
 	}
 }
 
@@ -292,7 +296,7 @@ func (c *call) openMode() string {
 func (c *call) openHow() string {
 	at := c.word()
 	r, ok := c.load("open_how", at)
-	if !ok {
+	if !ok || c.args[3] < uint64(len(r.b)) {
 		return c.addr(at)
 	}
 	s := "{flags=" + c.openFlags(r.uint("flags"))
@@ -313,32 +317,43 @@ func (c *call) position() string {
 
 func (c *call) statxFlags() string {
 	v := c.word() & 0xffffffff
-	if c.p.Consts != ConstsAbbrev {
-		return c.flags(v, lookup("at"))
+	if c.p.Consts == ConstsRaw {
+		return hex(v)
 	}
 	sync := lookup("statxsync")
-	mask := sync.value(c.a, "AT_STATX_SYNC_TYPE")
-	return c.or(sync.name(c.a, v&mask), v&^mask, lookup("at"))
+	mask := sync.value(c.a, "AT_STATX_FORCE_SYNC") | sync.value(c.a, "AT_STATX_DONT_SYNC")
+	s := c.flags(v&mask, sync)
+	if v&^mask != 0 {
+		s += "|" + c.flags(v&^mask, lookup("at"))
+	}
+	return s
 }
 
-// mountFlags writes mount's flags, which may carry a magic number of old.
-func (c *call) mountFlags() string {
-	v := c.word()
-	const magic, mask = 0xc0ed0000, 0xffff0000
-	if v&mask == magic {
-		return c.or("MS_MGC_VAL", v&^mask, lookup("mount"))
+// sendfileOffset writes where sendfile reads from; sendfileMoved tells what
+// became of it.
+func (c *call) sendfileOffset(size int) string {
+	v, ok := c.sendfileRead(c.word(), size)
+	c.saved, c.savedOK = v, ok
+	if !ok {
+		return c.addr(c.args[c.next-1])
 	}
-	return c.flags(v, lookup("mount"))
+	return fmt.Sprintf("[%d]", int64(v))
 }
 
-// mountData writes mount's data, which is a string if the call looks at it.
-func (c *call) mountData() string {
-	at, flags := c.word(), c.args[3]
-	t := lookup("mount")
-	if flags&(t.value(c.a, "MS_BIND")|t.value(c.a, "MS_MOVE")|t.value(c.a, "MS_SHARED")|t.value(c.a, "MS_PRIVATE")|t.value(c.a, "MS_SLAVE")|t.value(c.a, "MS_UNBINDABLE")) != 0 {
-		return c.addr(at)
+func (c *call) sendfileMoved(size int) string {
+	v, ok := c.sendfileRead(c.args[2], size)
+	if !ok || !c.savedOK || v == c.saved || c.failed {
+		return omitted
 	}
-	return c.str(at)
+	return changed + fmt.Sprintf("[%d]", int64(v))
+}
+
+func (c *call) sendfileRead(at uint64, size int) (uint64, bool) {
+	if size == 4 {
+		size = c.a.Word
+	}
+	v, ok := c.uint(at, size)
+	return uint64(signed(v, 8*size)), ok
 }
 
 // xattrValue writes the value of an attribute or the list of names.
@@ -443,6 +458,9 @@ func (c *call) dirent(r record, b []byte) string {
 // fcntlArg writes the third argument of fcntl and what its result means.
 func (c *call) fcntlArg() string {
 	cmd := lookup("fcntl").name(c.a, c.args[1]&0xffffffff)
+	if c.name == "fcntl" && strings.HasSuffix(cmd, "64") {
+		return hex(c.word()) // a command of fcntl64
+	}
 	switch cmd {
 	case "F_GETFD", "F_GETFL", "F_GETOWN", "F_GETSIG", "F_GETLEASE", "F_GETPIPE_SZ", "F_GET_SEALS", "F_GETLK", "F_GETLK64", "F_OFD_GETLK", "F_GETOWN_EX":
 		return omitted
@@ -474,7 +492,11 @@ func (c *call) fcntlArg() string {
 
 // fcntlOut writes the third argument of commands that fill it in.
 func (c *call) fcntlOut() string {
-	switch cmd := lookup("fcntl").name(c.a, c.args[1]&0xffffffff); cmd {
+	cmd := lookup("fcntl").name(c.a, c.args[1]&0xffffffff)
+	if c.name == "fcntl" && strings.HasSuffix(cmd, "64") {
+		return omitted
+	}
+	switch cmd {
 	case "F_GETLK", "F_GETLK64", "F_OFD_GETLK":
 		return c.lockAnswer(cmd)
 	case "F_GETOWN_EX":

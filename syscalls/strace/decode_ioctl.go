@@ -19,20 +19,22 @@ type ioctl struct {
 var ioctls = map[string]ioctl{
 	"TCGETS": {"termios", true}, "TCSETS": {"termios", false}, "TCSETSW": {"termios", false}, "TCSETSF": {"termios", false},
 	"TCGETA": {"termio", true}, "TCSETA": {"termio", false}, "TCSETAW": {"termio", false}, "TCSETAF": {"termio", false},
-	"TIOCGWINSZ": {"winsize", true}, "TIOCSWINSZ": {"winsize", false},
+	"TCGETS2": {"termios2", true}, "TCSETS2": {"termios2", false}, "TCSETSW2": {"termios2", false}, "TCSETSF2": {"termios2", false},
+	"SIOCGIFCONF": {"ifconf", true},
+	"TIOCGWINSZ":  {"winsize", true}, "TIOCSWINSZ": {"winsize", false},
 	"TIOCGPGRP": {"int", true}, "TIOCSPGRP": {"int", false}, "TIOCGSID": {"int", true}, "TIOCOUTQ": {"int", true},
 	"FIONREAD": {"int", true}, "TIOCINQ": {"int", true}, "TIOCGETD": {"int", true}, "TIOCSETD": {"int", false},
-	"TIOCGPTN": {"int", true}, "TIOCSPTLCK": {"int", false}, "TIOCGPTLCK": {"int", true}, "TIOCGEXCL": {"int", true},
+	"TIOCGPTN": {"int", true}, "TIOCSPTLCK": {"int", false}, "TIOCGEXCL": {"int", true},
 	"TIOCGPKT": {"int", true}, "TIOCPKT": {"int", false}, "TIOCGSOFTCAR": {"int", true}, "TIOCSSOFTCAR": {"int", false},
 	"FIONBIO": {"int", false}, "FIOASYNC": {"int", false}, "FIOSETOWN": {"int", false}, "FIOGETOWN": {"int", true},
 	"SIOCSPGRP": {"int", false}, "SIOCGPGRP": {"int", true}, "SIOCATMARK": {"int", true},
 	"TIOCMGET": {"modem", true}, "TIOCMSET": {"modem", false}, "TIOCMBIS": {"modem", false}, "TIOCMBIC": {"modem", false},
 	"TCFLSH": {"tcflush", false}, "TCXONC": {"tcxonc", false}, "TIOCSTI": {"char", false},
 	"TCSBRK": {"num", false}, "TCSBRKP": {"num", false}, "TIOCSCTTY": {"num", false}, "TIOCSIG": {"signal", false},
-	"FIGETBSZ": {"int", true}, "FIBMAP": {"int", true}, "FIOQSIZE": {"int64", true},
+	"FIOQSIZE":   {"int64", true},
 	"BLKGETSIZE": {"long", true}, "BLKGETSIZE64": {"uint64", true}, "BLKSSZGET": {"int", true}, "BLKBSZGET": {"int", true},
 	"BLKROGET": {"int", true}, "BLKRAGET": {"long", true}, "BLKPBSZGET": {"int", true}, "BLKIOMIN": {"int", true}, "BLKIOOPT": {"int", true},
-	"FS_IOC_GETFLAGS": {"hexlong", true}, "FS_IOC_SETFLAGS": {"hexlong", false}, "FS_IOC_GETVERSION": {"long", true},
+	"FS_IOC_GETFLAGS": {"fsflags", true}, "FS_IOC_SETFLAGS": {"fsflags", false}, "FS_IOC_GETVERSION": {"long", true},
 	"RNDGETENTCNT": {"int", true}, "FICLONE": {"fd", false},
 	"FIOCLEX": {"none", false}, "FIONCLEX": {"none", false}, "TIOCEXCL": {"none", false}, "TIOCNXCL": {"none", false},
 	"TIOCSBRK": {"none", false}, "TIOCCBRK": {"none", false}, "TIOCCONS": {"none", false}, "TIOCNOTTY": {"none", false},
@@ -59,6 +61,11 @@ func ioctlName(a *arch.Arch, v uint64) string {
 			_, oldKnown := ioctls[old]
 			if !taken || known && !oldKnown || known == oldKnown && name < old {
 				names[n] = name
+			}
+		}
+		for _, e := range lookup("sockios").of(a) {
+			if names[e.val] == "" {
+				names[e.val] = e.name
 			}
 		}
 		m, _ = ioctlNames.LoadOrStore(a, names)
@@ -111,8 +118,11 @@ func (c *call) ioctlParts(v uint64) string {
 
 // ioctlArg writes the argument of an ioctl unless the kernel fills it in.
 func (c *call) ioctlArg() string {
-	k, ok := ioctls[ioctlName(c.a, c.args[1]&0xffffffff)]
-	switch {
+	name := ioctlName(c.a, c.args[1]&0xffffffff)
+	k, ok := ioctls[name]
+	switch _, interfaces := interfaceFields[name]; {
+	case interfaces:
+		return c.interfaceArg(name)
 	case !ok:
 		return hex(c.args[2])
 	case k.out || k.kind == "none":
@@ -123,8 +133,11 @@ func (c *call) ioctlArg() string {
 
 // ioctlOut writes the argument of an ioctl that the kernel fills in.
 func (c *call) ioctlOut() string {
-	k := ioctls[ioctlName(c.a, c.args[1]&0xffffffff)]
-	switch {
+	name := ioctlName(c.a, c.args[1]&0xffffffff)
+	k := ioctls[name]
+	switch _, interfaces := interfaceFields[name]; {
+	case interfaces:
+		return c.interfaceOut(name)
 	case !k.out:
 		return omitted
 	case c.failed:
@@ -142,7 +155,7 @@ func (c *call) ioctlValue(kind string, v uint64) string {
 		return "[" + f(x) + "]"
 	}
 	switch kind {
-	case "termios", "termio":
+	case "termios", "termios2", "termio":
 		return c.termios(kind, v)
 	case "winsize":
 		return c.structAt("winsize", v)
@@ -154,8 +167,10 @@ func (c *call) ioctlValue(kind string, v uint64) string {
 		return number(8, func(x uint64) string { return fmt.Sprint(x) })
 	case "long":
 		return number(c.a.Word, func(x uint64) string { return fmt.Sprint(x) })
-	case "hexlong":
-		return number(4, func(x uint64) string { return hex(x) })
+	case "fsflags":
+		return number(4, func(x uint64) string { return c.flags(x, lookup("fsflags")) })
+	case "ifconf":
+		return c.interfaceList(v)
 	case "modem":
 		return number(4, func(x uint64) string { return c.flags(x, lookup("modem")) })
 	case "char":
@@ -176,8 +191,8 @@ func (c *call) termios(layout string, at uint64) string {
 	if !ok {
 		return c.addr(at)
 	}
-	s := fmt.Sprintf("{c_iflag=%s, c_oflag=%s, c_cflag=%s, c_lflag=%s, ", c.flags(r.uint("c_iflag"), lookup("iflag")),
-		c.outputFlags(r.uint("c_oflag")), c.controlFlags(r.uint("c_cflag")), c.flags(r.uint("c_lflag"), lookup("lflag")))
+	s := fmt.Sprintf("{c_iflag=%s, c_oflag=%s, c_cflag=%s, c_lflag=%s, ", c.plainFlags(r.uint("c_iflag"), "iflag"),
+		c.outputFlags(r.uint("c_oflag")), c.controlFlags(r.uint("c_cflag")), c.plainFlags(r.uint("c_lflag"), "lflag"))
 	if c.abbrev() {
 		return s + "...}"
 	}
@@ -245,14 +260,12 @@ func (c *call) controlFlags(v uint64) string {
 	return strings.Join(l, "|") + "|" + c.plainFlags(v, "cflag")
 }
 
-// plainFlags writes bits; those without a name stand alone.
+// plainFlags writes bits; those without a name stand alone, and of none there
+// is nothing.
 func (c *call) plainFlags(v uint64, table string) string {
 	names, rest := c.bits(v, lookup(table))
 	if rest != 0 {
 		names = append(names, hex(rest))
-	}
-	if len(names) == 0 {
-		return "0"
 	}
 	return strings.Join(names, "|")
 }

@@ -1,6 +1,9 @@
 package strace
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // ipcKinds are arguments of System V IPC and message queues.
 func ipcKinds() map[string]func(string) func(*call) string {
@@ -16,10 +19,14 @@ func ipcKinds() map[string]func(string) func(*call) string {
 			t := lookup(table)
 			return func(c *call) string {
 				v := c.word() & 0xffffffff
-				if f := v &^ 0o777; f != 0 {
-					return c.flags(f, t) + "|" + octal(v&0o777)
+				names, rest := c.bits(v&^0o777, t)
+				if huge := rest >> hugeShift; table == "shmget" && huge != 0 {
+					names, rest = append(names, fmt.Sprintf("%d<<SHM_HUGE_SHIFT", huge)), rest&(1<<hugeShift-1)
 				}
-				return octal(v)
+				if rest != 0 {
+					names = append(names, hex(rest))
+				}
+				return strings.Join(append(names, octal(v&0o777)), "|")
 			}
 		},
 		"ipccmd": func(table string) func(*call) string {
@@ -34,12 +41,101 @@ func ipcKinds() map[string]func(string) func(*call) string {
 		},
 		"sembufs":   plainKind((*call).semaphoreOps),
 		"msgbuf":    plainKind(func(c *call) string { at := c.word(); return c.message(at, c.args[2]) }),
-		"msgbufret": plainKind(func(c *call) string { return c.message(c.word(), c.count()) }),
+		"msgbufret": plainKind(func(c *call) string { at := c.word(); return c.message(at, c.args[2]) }),
+		"semarg":    plainKind((*call).semaphoreArg),
+		"ipcset": layoutKind(func(c *call, layout string) string {
+			switch c.ipcCommand() {
+			case "IPC_SET":
+				return c.ipcSettings(layout, c.word())
+			case "IPC_STAT", "SHM_STAT", "SHM_STAT_ANY", "MSG_STAT", "MSG_STAT_ANY":
+				return omitted
+			}
+			return c.addr(c.word())
+		}),
+		"ipcstat": layoutKind(func(c *call, layout string) string {
+			switch c.ipcCommand() {
+			case "IPC_STAT", "SHM_STAT", "SHM_STAT_ANY", "MSG_STAT", "MSG_STAT_ANY", "SEM_STAT", "SEM_STAT_ANY":
+				return c.ipcStatus(layout, c.word())
+			}
+			return omitted
+		}),
 	}
 }
 
 // ipc64 is IPC_64 of linux/ipc.h.
 const ipc64 = 0x100
+
+// ipcCommand is the name of the command of shmctl, semctl or msgctl.
+func (c *call) ipcCommand() string {
+	n := 1
+	if c.name == "semctl" {
+		n = 2
+	}
+	return lookup(c.name).name(c.a, c.args[n]&0xffffffff&^ipc64)
+}
+
+// semaphoreArg writes semctl's last argument; the multiplexer has it in memory.
+func (c *call) semaphoreArg() string {
+	at := c.args[c.next]
+	s := c.addr(at)
+	switch c.ipcCommand() {
+	case "IPC_STAT", "SEM_STAT", "SEM_STAT_ANY":
+		return omitted
+	case "IPC_SET":
+		return c.ipcSettings("semid64_ds", at)
+	}
+	if c.multiplexed {
+		return "[" + s + "]"
+	}
+	return s
+}
+
+// permissions writes struct ipc64_perm: what can be set, and with all the rest.
+func (r record) permissions(prefix string, all bool) string {
+	p := prefix + "_perm."
+	s := fmt.Sprintf("%s_perm={uid=%d, gid=%d, mode=%s", prefix, r.uint(p+"uid"), r.uint(p+"gid"), octal(r.uint(p+"mode")))
+	if all {
+		s += fmt.Sprintf(", key=%d, cuid=%d, cgid=%d", r.int(p+"key"), r.uint(p+"cuid"), r.uint(p+"cgid"))
+	}
+	return s + "}"
+}
+
+// ipcPrefix is what the names of a structure's fields begin with.
+var ipcPrefix = map[string]string{"shmid64_ds": "shm", "semid64_ds": "sem", "msqid64_ds": "msg"}
+
+// ipcSettings writes what IPC_SET changes.
+func (c *call) ipcSettings(layout string, at uint64) string {
+	r, ok := c.load(layout, at)
+	if !ok {
+		return c.addr(at)
+	}
+	s := "{" + r.permissions(ipcPrefix[layout], false)
+	if layout == "msqid64_ds" {
+		s += fmt.Sprintf(", msg_qbytes=%d", r.uint("msg_qbytes"))
+	}
+	return s + "}"
+}
+
+// ipcFields are the fields of the structures after the permissions.
+var ipcFields = map[string][]string{
+	"shmid64_ds": {"shm_segsz", "shm_cpid", "shm_lpid", "shm_nattch", "shm_atime", "shm_dtime", "shm_ctime"},
+	"semid64_ds": {"sem_otime", "sem_ctime", "sem_nsems"},
+	"msqid64_ds": {"msg_stime", "msg_rtime", "msg_ctime", "msg_qnum", "msg_qbytes", "msg_lspid", "msg_lrpid"},
+}
+
+// ipcStatus writes what IPC_STAT tells.
+func (c *call) ipcStatus(layout string, at uint64) string {
+	r, ok := c.load(layout, at)
+	if !ok || c.failed {
+		return c.addr(at)
+	}
+	s := "{" + r.permissions(ipcPrefix[layout], true)
+	for _, f := range ipcFields[layout] {
+		// Times beyond 2038 have their upper half in a field of its own.
+		s += fmt.Sprintf(", %s=%d", f, r.uint(f+"_high")<<32|r.uint(f))
+	}
+	return s + "}"
+}
 
 func (c *call) semaphoreOps() string {
 	l, ok := c.a.Layout["sembuf"]

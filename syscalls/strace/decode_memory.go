@@ -18,9 +18,19 @@ func memoryKinds() map[string]func(string) func(*call) string {
 			}
 			return c.addr(c.word())
 		}),
+		"membarriercpu": plainKind(func(c *call) string {
+			if c.args[1] == 0 {
+				return omitted
+			}
+			return fmt.Sprint(signed(c.word(), 32))
+		}),
 		"residency": plainKind((*call).residency),
 	}
 }
+
+// hugeShift and hugeMask are where flags hold a page size: MAP_HUGE_SHIFT and
+// MAP_HUGE_MASK, and the same of shmget and memfd_create.
+const hugeShift, hugeMask = 26, 0x3f
 
 func (c *call) mapFlags(v uint64) string {
 	if c.p.Consts == ConstsRaw {
@@ -31,7 +41,11 @@ func (c *call) mapFlags(v uint64) string {
 	if t == "" {
 		return c.flags(v, lookup("mapflags"))
 	}
-	s := c.or(t, v&^mask, lookup("mapflags"))
+	huge := v >> hugeShift & hugeMask
+	s := c.or(t, v&^(mask|hugeMask<<hugeShift), lookup("mapflags"))
+	if huge != 0 {
+		s += fmt.Sprintf("|%d<<MAP_HUGE_SHIFT", huge)
+	}
 	if c.p.Consts == ConstsVerbose {
 		return fmt.Sprintf("%s /* %s */", hex(v), s)
 	}

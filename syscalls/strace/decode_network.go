@@ -20,7 +20,16 @@ func networkKinds() map[string]func(string) func(*call) string {
 		"sockaddrlen": plainKind((*call).sockaddrAnswer),
 		"msghdr":      plainKind(func(c *call) string { return c.msghdrAt(c.word(), false, ^uint64(0)) }),
 		"msghdrret":   plainKind(func(c *call) string { return c.msghdrAt(c.word(), true, c.count()) }),
-		"mmsghdrs":    plainKind(func(c *call) string { return c.mmsghdrs(c.args[2]&0xffffffff, false) }),
+		"mmsghdrs": plainKind(func(c *call) string {
+			if c.failed {
+				return c.mmsghdrs(c.args[2]&0xffffffff, false)
+			}
+			return c.mmsghdrs(c.count(), false)
+		}),
+		"mmsgtime": layoutKind(func(c *call, layout string) string {
+			c.word()
+			return c.text
+		}),
 		"mmsghdrsret": plainKind(func(c *call) string { return c.mmsghdrs(c.count(), true) }),
 		"sockopt":     plainKind((*call).socketOption),
 		"setopt":      plainKind(func(c *call) string { return c.optionValue(c.word(), c.args[4]&0xffffffff) }),
@@ -29,24 +38,41 @@ func networkKinds() map[string]func(string) func(*call) string {
 }
 
 func (c *call) socketType(v uint64) string {
-	t := lookup("socktype").name(c.a, v&0xf)
-	if t == "" {
-		t = hex(v&0xf) + " /* SOCK_??? */"
+	const mask = 0xf // SOCK_TYPE_MASK
+	if lookup("socktype").name(c.a, v&mask) == "" {
+		return c.flags(v, lookup("sockflags"))
 	}
-	return c.or(t, v&^0xf, lookup("sockflags"))
+	s := c.enum(lookup("socktype"), v&mask)
+	if v&^mask != 0 {
+		s += "|" + c.flags(v&^mask, lookup("sockflags"))
+	}
+	return s
 }
 
 func (c *call) socketProtocol() string {
 	v := c.word() & 0xffffffff
-	switch lookup("af").name(c.a, c.args[0]&0xffffffff) {
-	case "AF_INET", "AF_INET6":
-		return c.enum(lookup("ipproto"), v)
-	case "AF_NETLINK":
-		return c.enum(lookup("nlproto"), v)
-	case "AF_PACKET":
-		return hex(v)
+	family := lookup("af").name(c.a, c.args[0]&0xffffffff)
+	if family == "AF_PACKET" {
+		return "htons(" + c.enum(lookup("ethp"), c.swap16(v&0xffff)) + ")"
+	}
+	if t := protocols[family]; t != "" {
+		return c.enum(lookup(t), v)
 	}
 	return fmt.Sprint(v)
+}
+
+// protocols are the tables of the protocols of address families.
+var protocols = map[string]string{
+	"AF_INET": "ipproto", "AF_INET6": "ipproto", "AF_NETLINK": "nlproto", "AF_AX25": "ax25p", "AF_IRDA": "irdaproto",
+	"AF_CAN": "canproto", "AF_BLUETOOTH": "btproto", "AF_RXRPC": "af", "AF_ISDN": "isdnproto", "AF_PHONET": "pnproto",
+	"AF_CAIF": "caifproto", "AF_NFC": "nfcproto", "AF_KCM": "kcmproto", "AF_SMC": "smcproto",
+}
+
+// inetAddr writes an IPv4 address that was read as a number.
+func (c *call) inetAddr(v uint64) string {
+	b := make([]byte, 4)
+	c.a.Order.PutUint32(b, uint32(v))
+	return "inet_addr(" + c.quote([]byte(netip.AddrFrom4([4]byte(b)).String()), c.p.Hex) + ")"
 }
 
 // sockaddr writes the address of n bytes.
@@ -60,12 +86,17 @@ func (c *call) sockaddr(at, n uint64) string {
 	if !ok {
 		return c.addr(at)
 	}
+	return c.sockaddrText(b)
+}
+
+// sockaddrText writes an address of at least two bytes.
+func (c *call) sockaddrText(b []byte) string {
 	fam := c.number(b[:2])
-	name := lookup("af").name(c.a, fam)
-	if name == "" {
-		name = hex(fam) + " /* AF_??? */"
+	family := "{sa_family=" + c.enum(lookup("af"), fam)
+	if len(b) == 2 {
+		return family + "}"
 	}
-	return "{sa_family=" + name + ", " + c.sockaddrData(name, b) + "}"
+	return family + ", " + c.sockaddrData(lookup("af").name(c.a, fam), b) + "}"
 }
 
 func (c *call) sockaddrData(family string, b []byte) string {
@@ -81,16 +112,16 @@ func (c *call) sockaddrData(family string, b []byte) string {
 		return "sun_path=" + c.quote([]byte(s), c.p.Hex)
 	case family == "AF_INET" && len(b) >= 8:
 		ip := netip.AddrFrom4([4]byte(b[4:8]))
-		return fmt.Sprintf("sin_port=htons(%d), sin_addr=inet_addr(%q)", be16(b[2:]), ip)
+		return fmt.Sprintf("sin_port=htons(%d), sin_addr=inet_addr(%s)", be16(b[2:]), c.quote([]byte(ip.String()), c.p.Hex))
 	case family == "AF_INET6" && len(b) >= 24:
 		ip := netip.AddrFrom16([16]byte(b[8:24]))
-		s := fmt.Sprintf("sin6_port=htons(%d), sin6_flowinfo=htonl(%d), inet_pton(AF_INET6, %q, &sin6_addr)", be16(b[2:]), be32(b[4:]), ip6Text(ip))
+		s := fmt.Sprintf("sin6_port=htons(%d), sin6_flowinfo=htonl(%d), inet_pton(AF_INET6, %s, &sin6_addr)", be16(b[2:]), be32(b[4:]), c.quote([]byte(ip6Text(ip)), c.p.Hex))
 		if len(b) >= 28 {
 			s += fmt.Sprintf(", sin6_scope_id=%d", c.number(b[24:28]))
 		}
 		return s
 	case family == "AF_NETLINK" && len(b) >= 12:
-		return fmt.Sprintf("nl_pid=%d, nl_groups=%08x", int32(c.number(b[4:8])), c.number(b[8:12]))
+		return fmt.Sprintf("nl_pid=%d, nl_groups=%s", int32(c.number(b[4:8])), zeroHex(c.number(b[8:12]), 8))
 	}
 	return "sa_data=" + c.quote(b[2:], c.p.Hex)
 }
@@ -115,7 +146,7 @@ func ip6Text(ip netip.Addr) string {
 func (c *call) sockaddrAnswer() string {
 	at, lenp := c.word(), c.word()
 	if c.failed {
-		return c.addr(at) + ", " + c.addr(lenp)
+		return c.addr(at) + ", " + c.lengthAsked(lenp)
 	}
 	n, ok := c.uint(lenp, 4)
 	if !ok {
@@ -134,11 +165,22 @@ func (c *call) sockaddrAnswer() string {
 	return c.sockaddr(at, n) + ", " + size
 }
 
+// lengthAsked is the room there was for an answer that did not come.
+func (c *call) lengthAsked(lenp uint64) string {
+	if !c.savedOK {
+		return c.addr(lenp)
+	}
+	return fmt.Sprintf("[%d]", int32(c.saved))
+}
+
 // msghdrAt writes struct msghdr; left is how many bytes its buffers hold.
 func (c *call) msghdrAt(at uint64, answer bool, left uint64) string {
 	r, ok := c.load("msghdr", at)
 	if !ok {
 		return c.addr(at)
+	}
+	if answer && c.failed {
+		return fmt.Sprintf("{msg_namelen=%d}", int32(r.uint("msg_namelen")))
 	}
 	return c.msghdr(r, answer, left)
 }
@@ -242,7 +284,7 @@ func (c *call) mmsghdrs(n uint64, answer bool) string {
 			left = r.uint("msg_len")
 		}
 		s := "{msg_hdr=" + c.msghdr(record{c, inner, r.b}, answer, left)
-		if answer {
+		if !c.failed {
 			s += fmt.Sprintf(", msg_len=%d", r.uint("msg_len"))
 		}
 		return s + "}", true
@@ -259,10 +301,17 @@ var optionTables = map[string]string{
 func (c *call) socketOption() string {
 	level, name := c.word()&0xffffffff, c.word()&0xffffffff
 	l := c.enum(lookup("sol"), level)
+	if strings.HasSuffix(l, "*/") {
+		// strace has two marks here, and the number in decimal.
+		return fmt.Sprintf("%s /* SOL_?? */, %d", hex(level), name)
+	}
 	if t := optionTables[l]; t != "" {
+		if n := "SO_GET_FILTER"; c.name == "getsockopt" && c.enum(lookup(t), name) == "SO_ATTACH_FILTER" {
+			return l + ", " + n
+		}
 		return l + ", " + c.enum(lookup(t), name)
 	}
-	return l + ", " + hex(name)
+	return fmt.Sprintf("%s, %d", l, name)
 }
 
 // optionValue writes the value of a socket option of n bytes.
@@ -272,39 +321,35 @@ func (c *call) optionValue(at, n uint64) string {
 	if t := optionTables[level]; t != "" {
 		name = lookup(t).name(c.a, c.args[2]&0xffffffff)
 	}
-	if int32(n) < 0 {
-		return c.addr(at)
-	}
 	if layout := optionLayouts[name]; layout != "" {
 		if l, ok := c.a.Layout[layout]; ok && n >= uint64(l.Size) {
 			return c.structAt(layout, at)
 		}
 	}
-	if optionText[name] {
+	switch {
+	case optionText[name]:
 		return c.buf(at, n)
-	}
-	if n == 4 {
+	case level == "SOL_SOCKET" && n < 4 && c.exiting:
+		return c.bufStyle(at, n, 2)
+	case level == "SOL_SOCKET" && n < 4:
+		return c.addr(at)
+	case n == 4 || level == "SOL_SOCKET" && n < 16:
 		v, ok := c.uint(at, 4)
 		switch {
 		case !ok:
 			return c.addr(at)
 		case name == "SO_ERROR" && v != 0:
 			return "[" + c.errorValue(signed(v, 32)) + "]"
-		case name == "SO_PROTOCOL":
-			return "[" + c.enum(lookup("ipproto"), v) + "]"
-		case name == "SO_DOMAIN":
-			return "[" + c.enum(lookup("af"), v) + "]"
-		case name == "SO_TYPE":
-			return "[" + c.enum(lookup("socktype"), v) + "]"
 		}
 		return fmt.Sprintf("[%d]", signed(v, 32))
 	}
-	return c.bufStyle(at, n, c.p.Hex)
+	return c.buf(at, n)
 }
 
 var optionLayouts = map[string]string{
-	"SO_LINGER": "linger", "SO_PEERCRED": "ucred", "SO_RCVTIMEO_OLD": "timeval", "SO_SNDTIMEO_OLD": "timeval",
-	"SO_RCVTIMEO_NEW": "__kernel_sock_timeval", "SO_SNDTIMEO_NEW": "__kernel_sock_timeval",
+	"SO_LINGER": "linger", "SO_PEERCRED": "ucred", "SO_ATTACH_FILTER": "sock_fprog",
+	"IP_ADD_MEMBERSHIP": "ip_mreq", "IP_DROP_MEMBERSHIP": "ip_mreq",
+	"IPV6_ADD_MEMBERSHIP": "ipv6_mreq", "IPV6_DROP_MEMBERSHIP": "ipv6_mreq",
 }
 
 var optionText = map[string]bool{"SO_BINDTODEVICE": true, "SO_PEERSEC": true, "TCP_CONGESTION": true, "TCP_ULP": true}
@@ -314,7 +359,7 @@ func (c *call) optionAnswer() string {
 	at, lenp := c.word(), c.word()
 	n, ok := c.uint(lenp, 4)
 	if !ok || c.failed {
-		return c.addr(at) + ", " + c.addr(lenp)
+		return c.addr(at) + ", " + c.lengthAsked(lenp)
 	}
 	size := fmt.Sprintf("[%d]", int32(n))
 	if c.savedOK && c.saved != n {
@@ -327,6 +372,10 @@ func (c *call) optionAnswer() string {
 func (c *call) remember() {
 	at, ok := uint64(0), false
 	switch c.name {
+	case "recvmmsg":
+		c.text = c.structAt("timespec", c.args[4])
+	case "recvmmsg_time64":
+		c.text = c.structAt("__kernel_timespec", c.args[4])
 	case "accept", "accept4", "getsockname", "getpeername":
 		at, ok = c.args[2], true
 	case "recvfrom":
@@ -387,11 +436,16 @@ func socketName(host int, link string) string {
 	if _, ok := self.(*unix.SockaddrInet6); ok {
 		proto += "v6"
 	}
-	if peer, err := unix.Getpeername(host); err == nil {
+	if peer, err := unix.Getpeername(host); err != nil && unboundText[local] {
+		return proto + ":[" + ino + "]"
+	} else if err == nil {
 		return proto + ":[" + local + "->" + inetText(peer) + "]"
 	}
 	return proto + ":[" + local + "]"
 }
+
+// unboundText are the addresses of sockets that have none.
+var unboundText = map[string]bool{"0.0.0.0:0": true, "[::]:0": true}
 
 func inetText(sa unix.Sockaddr) string {
 	switch s := sa.(type) {

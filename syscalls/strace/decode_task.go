@@ -37,32 +37,38 @@ func taskKinds() map[string]func(string) func(*call) string {
 			}
 			return c.userDesc(at)
 		}),
-		"futexargs": layoutKind((*call).futex),
-		"cpuset":    plainKind(func(c *call) string { return c.cpus(c.word(), c.args[1]) }),
-		"cpusetret": plainKind(func(c *call) string { return c.cpus(c.word(), c.count()) }),
-		"ioprio":    plainKind(func(c *call) string { return c.ioprio(c.word()) }),
-		"capdata":   plainKind((*call).capabilities),
-		"groups":    index(func(c *call, size int) string { return c.groups(c.args[0], size) }),
-		"groupsret": index(func(c *call, size int) string {
-			if c.args[0] == 0 {
-				return c.addr(c.word())
+		"userdescout": plainKind(func(c *call) string {
+			at := c.word()
+			n, ok := c.uint(at, 4)
+			if _, has := c.a.Layout["user_desc"]; has && ok && c.failed {
+				return fmt.Sprintf("{entry_number=%d, ...}", int32(n))
 			}
-			return c.groups(c.count(), size)
+			return c.userDesc(at)
 		}),
-		"keyspec": plainKind(func(c *call) string {
-			v := c.word() & 0xffffffff
-			if n := lookup("keyspec").name(c.a, v); n != "" {
-				return n
-			}
-			return fmt.Sprint(signed(v, 32))
-		}),
-		"syslogbuf": plainKind(func(c *call) string {
-			at, op := c.word(), c.args[0]
-			if op < 2 || op > 4 || c.failed {
+		"ldtdesc": plainKind(func(c *call) string {
+			at := c.word()
+			if l, ok := c.a.Layout["user_desc"]; !ok || c.args[2] != uint64(l.Size) {
 				return c.addr(at)
 			}
-			return c.buf(at, c.count())
+			return c.userDesc(at)
 		}),
+		"kcmpargs":     plainKind((*call).kcmpArgs),
+		"seccompflags": plainKind((*call).seccompFlags),
+		"seccomparg":   plainKind((*call).seccompArg),
+		"seccompout":   plainKind((*call).seccompOut),
+		"keyctlargs":   plainKind((*call).keyctlArgs),
+		"futexargs":    layoutKind((*call).futex),
+		"cpuset":       plainKind(func(c *call) string { return c.cpus(c.word(), c.args[1]) }),
+		"cpusetret":    plainKind(func(c *call) string { return c.cpus(c.word(), c.count()) }),
+		"ioprio":       plainKind(func(c *call) string { return c.ioprio(c.word()) }),
+		"capdata":      plainKind((*call).capabilities),
+		"groups":       index(func(c *call, size int) string { return c.groups(c.args[0], size) }),
+		"groupsret": index(func(c *call, size int) string {
+			return c.groups(c.count(), size)
+		}),
+		"keyspec":    plainKind(func(c *call) string { return c.keySerial(c.word()) }),
+		"syslogargs": plainKind((*call).syslogArgs),
+		"syslogbuf":  plainKind((*call).syslogBuffer),
 	}
 }
 
@@ -303,13 +309,136 @@ func (c *call) userDesc(at uint64) string {
 	}
 	f := r.uint("flags")
 	bit := func(n uint) uint64 { return f >> n & 1 }
-	s := fmt.Sprintf("{entry_number=%d, base_addr=%s, limit=0x%05x, seg_32bit=%d, contents=%d, read_exec_only=%d, limit_in_pages=%d, seg_not_present=%d, useable=%d}",
-		int32(r.uint("entry_number")), zeroHex(r.uint("base_addr")), r.uint("limit"), bit(0), f>>1&3, bit(3), bit(4), bit(5), bit(6))
-	return s
+	s := fmt.Sprintf("{entry_number=%d, base_addr=%s, limit=%s, seg_32bit=%d, contents=%d, read_exec_only=%d, limit_in_pages=%d, seg_not_present=%d, useable=%d",
+		int32(r.uint("entry_number")), zeroHex(r.uint("base_addr"), 8), zeroHex(r.uint("limit"), 5), bit(0), f>>1&3, bit(3), bit(4), bit(5), bit(6))
+	if c.a.Word == 8 {
+		s += fmt.Sprintf(", lm=%d", bit(7))
+	}
+	return s + "}"
 }
 
-// zeroHex writes 8 digits.
-func zeroHex(v uint64) string { return fmt.Sprintf("0x%08x", v) }
+// zeroHex writes a number as C's %#0*x does: width counts the 0x, which a 0
+// does not have.
+func zeroHex(v uint64, width int) string {
+	if v == 0 {
+		return strings.Repeat("0", width)
+	}
+	return fmt.Sprintf("0x%0*x", width-2, v)
+}
+
+// kcmpArgs writes kcmp's last arguments as far as its type takes them.
+func (c *call) kcmpArgs() string {
+	a, b := c.word(), c.word()
+	switch lookup("kcmp").name(c.a, c.args[2]&0xffffffff) {
+	case "KCMP_FILE":
+		return fmt.Sprintf("%d, %d", signed(a, 32), signed(b, 32))
+	case "KCMP_EPOLL_TFD":
+		return fmt.Sprintf("%d, %s", signed(a, 32), c.addr(b))
+	case "":
+		return hex(a) + ", " + hex(b)
+	}
+	return omitted
+}
+
+// seccompFlags writes the flags that one operation has.
+func (c *call) seccompFlags() string {
+	v := c.word() & 0xffffffff
+	if lookup("seccomp").name(c.a, c.args[0]&0xffffffff) == "SECCOMP_SET_MODE_FILTER" {
+		return c.flags(v, lookup("seccompflags"))
+	}
+	return hex(v)
+}
+
+// seccompArg writes what an operation takes.
+func (c *call) seccompArg() string {
+	at := c.args[2]
+	switch lookup("seccomp").name(c.a, c.args[0]&0xffffffff) {
+	case "SECCOMP_SET_MODE_FILTER":
+		return c.structAt("sock_fprog", at)
+	case "SECCOMP_GET_ACTION_AVAIL":
+		v, ok := c.uint(at, 4)
+		if !ok {
+			return c.addr(at)
+		}
+		return "[" + c.enum(lookup("seccompaction"), v) + "]"
+	case "SECCOMP_GET_NOTIF_SIZES":
+		return omitted
+	}
+	return c.addr(at)
+}
+
+// seccompOut writes what an operation tells.
+func (c *call) seccompOut() string {
+	if lookup("seccomp").name(c.a, c.args[0]&0xffffffff) != "SECCOMP_GET_NOTIF_SIZES" {
+		return omitted
+	}
+	b, ok := c.read(c.args[2], 6)
+	if !ok || c.failed {
+		return c.addr(c.args[2])
+	}
+	return fmt.Sprintf("{seccomp_notif=%d, seccomp_notif_resp=%d, seccomp_data=%d}", c.number(b[:2]), c.number(b[2:4]), c.number(b[4:]))
+}
+
+// keySerial writes the number of a key, some of which have names.
+func (c *call) keySerial(v uint64) string {
+	if n := lookup("keyspec").name(c.a, v&0xffffffff); n != "" {
+		return n
+	}
+	return fmt.Sprint(signed(v, 32))
+}
+
+// keyctlArgs writes the arguments of an operation on keys.
+func (c *call) keyctlArgs() string {
+	a := c.args[1:]
+	key := c.keySerial
+	list := func(s ...string) string { return strings.Join(s, ", ") }
+	switch lookup("keyctl").name(c.a, c.args[0]&0xffffffff) {
+	case "KEYCTL_GET_KEYRING_ID":
+		return list(key(a[0]), fmt.Sprint(signed(a[1], 32)))
+	case "KEYCTL_JOIN_SESSION_KEYRING":
+		return c.str(a[0])
+	case "KEYCTL_REVOKE", "KEYCTL_CLEAR", "KEYCTL_INVALIDATE", "KEYCTL_ASSUME_AUTHORITY":
+		return key(a[0])
+	case "KEYCTL_LINK", "KEYCTL_UNLINK":
+		return list(key(a[0]), key(a[1]))
+	case "KEYCTL_DESCRIBE", "KEYCTL_READ", "KEYCTL_GET_SECURITY":
+		return list(key(a[0]), c.addr(a[1]), fmt.Sprint(a[2]))
+	case "KEYCTL_UPDATE":
+		return list(key(a[0]), c.buf(a[1], a[2]), fmt.Sprint(a[2]))
+	}
+	return list(hex(a[0]), hex(a[1]), hex(a[2]), hex(a[3]))
+}
+
+// syslogArgs writes what syslog is to do, and the arguments that are known.
+func (c *call) syslogArgs() string {
+	op := c.args[0] & 0xffffffff
+	name := lookup("syslog").name(c.a, op)
+	if name == "" {
+		name = lookup("syslog").unknown
+	}
+	return fmt.Sprintf("%d /* %s */", signed(op, 32), name)
+}
+
+// syslogBuffer writes the buffer and the size, of operations that have them.
+func (c *call) syslogBuffer() string {
+	at, n := c.args[1], c.args[2]&0xffffffff
+	switch op := c.args[0] & 0xffffffff; {
+	case op >= 2 && op <= 4:
+		if c.failed {
+			return c.addr(at) + fmt.Sprintf(", %d", n)
+		}
+		return c.buf(at, c.count()) + fmt.Sprintf(", %d", n)
+	case op == 8:
+		level := [...]string{"EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"}
+		if n < uint64(len(level)) {
+			return fmt.Sprintf("%s, %d /* LOGLEVEL_%s */", c.addr(at), n, level[n])
+		}
+		return fmt.Sprintf("%s, %d /* LOGLEVEL_??? */", c.addr(at), n)
+	case op > 10:
+		return fmt.Sprintf("%s, %d", c.addr(at), n)
+	}
+	return omitted
+}
 
 // futex writes the arguments of a futex operation.
 func (c *call) futex(layout string) string {
@@ -353,7 +482,8 @@ const (
 )
 
 func (c *call) futexOp(op uint64, name string) string {
-	if name == "" || op&^(127|futexPrivate|futexRealtime) != 0 || c.p.Consts == ConstsRaw {
+	if name == "" || op&^(127|futexPrivate|futexRealtime) != 0 ||
+		op&futexRealtime != 0 && name != "FUTEX_WAIT" && name != "FUTEX_WAIT_BITSET" && name != "FUTEX_WAIT_REQUEUE_PI" || c.p.Consts == ConstsRaw {
 		return c.enum(lookup("futexop"), op)
 	}
 	if op&futexPrivate != 0 {
@@ -361,6 +491,9 @@ func (c *call) futexOp(op uint64, name string) string {
 	}
 	if op&futexRealtime != 0 {
 		name += "|FUTEX_CLOCK_REALTIME"
+	}
+	if c.p.Consts == ConstsVerbose {
+		return hex(op) + " /* " + name + " */"
 	}
 	return name
 }

@@ -78,23 +78,6 @@ func (c *call) remaining(layout string) string {
 	return c.addr(at)
 }
 
-// clockID writes a clock, which may be that of a process or a descriptor.
-func (c *call) clockID(v uint64, bits int) string {
-	id := signed(v, bits)
-	if id >= 0 {
-		return c.enum(lookup("clock"), v)
-	}
-	pid := ^(id >> 3)
-	if id&7 == 3 {
-		return fmt.Sprintf("FD_TO_CLOCKID(%d)", pid)
-	}
-	kind := [...]string{"CPUCLOCK_PROF", "CPUCLOCK_VIRT", "CPUCLOCK_SCHED", "0x3 /* CPUCLOCK_??? */"}[id&3]
-	if id&4 != 0 {
-		return fmt.Sprintf("MAKE_THREAD_CPUCLOCK(%d, %s)", pid, kind)
-	}
-	return fmt.Sprintf("MAKE_PROCESS_CPUCLOCK(%d, %s)", pid, kind)
-}
-
 // sigevent writes struct sigevent.
 func (r record) sigevent() string {
 	c := r.c

@@ -37,15 +37,36 @@ func defineMeanings() {
 				c.selectResult(r.uint("n"), []uint64{r.uint("inp"), r.uint("outp"), r.uint("exp")}, r.uint("tvp"), "timeval")
 			}
 		}),
+		"mmsg": func(layout string) func(*call) {
+			return func(c *call) {
+				switch {
+				case c.ret == 0:
+					c.aux = "Timeout"
+				case c.args[4] != 0:
+					c.aux = "left " + c.structAt(layout, c.args[4])
+				}
+			}
+		},
+		"threadarea": plain(func(c *call) {
+			if r, ok := c.load("user_desc", c.args[0]); ok {
+				c.aux = fmt.Sprintf("entry_number=%d", int32(r.uint("entry_number")))
+			}
+		}),
 		"poll": func(layout string) func(*call) { return func(c *call) { c.pollResult(layout) } },
 	}
 }
 
 // bitNames are the names of the bits of a result, without those that have none.
 func (c *call) bitNames(v uint64, table string) string {
+	if c.p.Consts == ConstsRaw {
+		return hex(v)
+	}
 	names, rest := c.bits(v, lookup(table))
 	if rest != 0 {
 		names = append(names, hex(rest))
+	}
+	if c.p.Consts == ConstsVerbose {
+		return hex(v) + " /* " + strings.Join(names, "|") + " */"
 	}
 	return strings.Join(names, "|")
 }
@@ -87,6 +108,17 @@ func (c *call) prctlArg() string {
 		"PR_GET_CHILD_SUBREAPER", "PR_GET_ENDIAN", "PR_GET_FPEMU", "PR_GET_FPEXC", "PR_GET_NAME", "PR_GET_PDEATHSIG",
 		"PR_GET_TID_ADDRESS", "PR_GET_TSC", "PR_GET_UNALIGN":
 		return omitted
+	case "PR_SET_NO_NEW_PRIVS", "PR_SET_THP_DISABLE":
+		return rest(2, fmt.Sprint(a[1]))
+	case "PR_SET_PTRACER":
+		if a[1] == c.a.Addr(^uint64(0)) {
+			return "PR_SET_PTRACER_ANY"
+		}
+		return fmt.Sprint(signed(a[1], 32))
+	case "PR_GET_SPECULATION_CTRL":
+		return c.enum(lookup("prspec"), a[1])
+	case "PR_SET_SPECULATION_CTRL":
+		return c.enum(lookup("prspec"), a[1]) + ", " + c.enum(lookup("prspecset"), a[2])
 	case "PR_SET_CHILD_SUBREAPER", "PR_SET_FPEMU", "PR_SET_FPEXC", "PR_SET_KEEPCAPS", "PR_SET_TIMING", "PR_SET_TIMERSLACK":
 		return fmt.Sprint(a[1])
 	case "PR_SET_ENDIAN":
@@ -102,7 +134,11 @@ func (c *call) prctlArg() string {
 		}
 		return rest(3, s, c.enum(lookup("cap"), a[2]))
 	case "PR_MCE_KILL":
-		return rest(2, c.enum(lookup("prmce"), a[1]))
+		s := c.enum(lookup("prmce"), a[1])
+		if s == "PR_MCE_KILL_SET" {
+			return rest(3, s, c.enum(lookup("prmcepolicy"), a[2]))
+		}
+		return rest(2, s)
 	case "PR_SET_NAME":
 		return c.taskName(a[1], 15)
 	case "PR_SET_VMA":
@@ -183,6 +219,10 @@ func (c *call) prctlMeaning() {
 	switch lookup("prctl").name(c.a, c.args[0]&0xffffffff) {
 	case "PR_GET_DUMPABLE":
 		c.aux = lookup("prdumpable").name(c.a, c.ret)
+	case "PR_GET_SPECULATION_CTRL":
+		if c.ret != 0 {
+			c.style, c.aux = retHex, c.bitNames(c.ret, "prspecget")
+		}
 	case "PR_GET_SECUREBITS":
 		if c.ret != 0 {
 			c.style, c.aux = retHex, c.bitNames(c.ret, "secbits")
@@ -197,10 +237,10 @@ func (c *call) archPrctl() string {
 	switch s {
 	case "ARCH_GET_FS", "ARCH_GET_GS", "ARCH_GET_CPUID", "ARCH_GET_XCOMP_SUPP", "ARCH_GET_XCOMP_PERM", "ARCH_GET_XCOMP_GUEST_PERM":
 		return s
-	case "ARCH_SET_CPUID", "ARCH_REQ_XCOMP_PERM", "ARCH_REQ_XCOMP_GUEST_PERM":
-		return s + ", " + hex(c.args[1])
+	case "ARCH_SET_FS", "ARCH_SET_GS":
+		return s + ", " + c.addr(c.args[1])
 	}
-	return s + ", " + c.addr(c.args[1])
+	return s + ", " + hex(c.args[1])
 }
 
 // archPrctlOut writes what arch_prctl tells.

@@ -18,7 +18,8 @@ type table struct {
 
 type named struct {
 	name string
-	val  uint64 // the low 32 bits count unless wide
+	val  uint64
+	some bool // only the architectures that tell a value have it
 }
 
 // tables are all tables by their names.
@@ -39,11 +40,15 @@ func parseTables(text string) map[string]*table {
 		}
 		for _, e := range f {
 			name, num, _ := strings.Cut(e, "=")
+			if num == "" {
+				t.list = append(t.list, named{name: name, some: true})
+				continue
+			}
 			v, err := strconv.ParseInt(num, 0, 64)
 			if err != nil {
 				panic(fmt.Sprintf("strace: names: %s: %v", e, err))
 			}
-			t.list = append(t.list, named{name, uint64(v)})
+			t.list = append(t.list, named{name: name, val: uint64(v)})
 		}
 	}
 	return out
@@ -64,12 +69,15 @@ func (t *table) of(a *arch.Arch) []named {
 	if l, ok := t.byArch.Load(a); ok {
 		return l.([]named)
 	}
-	l := make([]named, len(t.list))
-	for i, e := range t.list {
-		if v, ok := a.Const[e.name]; ok {
+	l := make([]named, 0, len(t.list))
+	for _, e := range t.list {
+		v, ok := a.Const[e.name]
+		if ok {
 			e.val = v
 		}
-		l[i] = e
+		if ok || !e.some {
+			l = append(l, e)
+		}
 	}
 	t.byArch.Store(a, l)
 	return l

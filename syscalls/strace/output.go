@@ -13,9 +13,11 @@ import (
 )
 
 // Output is where a trace goes: one place for all tasks, or a file for each.
-// Its methods keep the first error, which Close returns.
+// Text is held back until its line ends, so that a line is one write(2), or
+// until Flush. The first error is kept; Close returns it.
 type Output struct {
 	w     io.Writer
+	line  []byte // what w has not got yet
 	close func() error
 	err   error
 
@@ -23,7 +25,13 @@ type Output struct {
 	name   string
 	append bool
 	mode   os.FileMode
-	files  map[int]*os.File
+	files  map[int]*taskFile
+}
+
+// taskFile is the file of a task, and what it has not got yet.
+type taskFile struct {
+	*os.File
+	line []byte
 }
 
 // NewOutput writes to w, which Close leaves open.
@@ -43,7 +51,7 @@ func OpenOutput(name string, separate, add bool) (*Output, error) {
 	if separate {
 		mask := unix.Umask(0)
 		unix.Umask(mask)
-		return &Output{name: name, append: add, mode: 0o666 &^ os.FileMode(mask), files: map[int]*os.File{}}, nil
+		return &Output{name: name, append: add, mode: 0o666 &^ os.FileMode(mask), files: map[int]*taskFile{}}, nil
 	}
 	f, err := openFile(name, add, 0o666)
 	if err != nil {
@@ -85,29 +93,53 @@ func (o *Output) write(tid int, s string) {
 	if o.err != nil || s == "" {
 		return
 	}
-	w := o.w
+	w, line := o.w, &o.line
 	if o.files != nil {
 		f, err := o.file(tid)
 		if err != nil {
 			o.err = err
 			return
 		}
-		w = f
+		w, line = f, &f.line
 	}
-	if _, err := io.WriteString(w, s); err != nil {
-		o.err = fmt.Errorf("writing the trace: %w", err)
+	*line = append(*line, s...)
+	if s[len(s)-1] == '\n' || len(*line) > maxLine {
+		o.send(w, line)
 	}
 }
 
-func (o *Output) file(tid int) (*os.File, error) {
+// maxLine is how much of a line may be held back.
+const maxLine = 1 << 16
+
+// send writes out what was held back.
+func (o *Output) send(w io.Writer, line *[]byte) {
+	if len(*line) == 0 || o.err != nil {
+		return
+	}
+	if _, err := w.Write(*line); err != nil {
+		o.err = fmt.Errorf("writing the trace: %w", err)
+	}
+	*line = (*line)[:0]
+}
+
+// flush writes out the beginnings of lines, too.
+func (o *Output) flush() {
+	o.send(o.w, &o.line)
+	for _, f := range o.files {
+		o.send(f, &f.line)
+	}
+}
+
+func (o *Output) file(tid int) (*taskFile, error) {
 	if f := o.files[tid]; f != nil {
 		return f, nil
 	}
 	f, err := openFile(fmt.Sprintf("%s.%d", o.name, tid), o.append, o.mode)
-	if err == nil {
-		o.files[tid] = f
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	o.files[tid] = &taskFile{File: f}
+	return o.files[tid], nil
 }
 
 // separate tells whether each task has its own file.
@@ -115,6 +147,7 @@ func (o *Output) separate() bool { return o.files != nil }
 
 // summary is where a table goes: with a file for each task to standard error.
 func (o *Output) summary(f func(w io.Writer)) {
+	o.flush()
 	w := o.w
 	if w == nil {
 		w = os.Stderr
@@ -128,6 +161,7 @@ func (o *Output) summary(f func(w io.Writer)) {
 
 // Close ends the output and returns the first error there was.
 func (o *Output) Close() error {
+	o.flush()
 	err := o.err
 	if o.close != nil {
 		err = errors.Join(err, o.close())

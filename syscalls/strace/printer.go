@@ -70,12 +70,16 @@ type call struct {
 	failed  bool
 	errno   uint16 // in the guest's numbering
 
-	style    retStyle
-	aux      string // what follows the result in parentheses
-	saved    uint64 // what the entry read for the exit to compare with
-	savedOK  bool
-	replaced bool   // the call was an execve that has put a new program in place
-	indirect uint64 // where the result lies, of shmat behind ipc
+	style       retStyle
+	aux         string // what follows the result in parentheses
+	saved       uint64 // what the entry read for the exit to compare with
+	savedOK     bool
+	text        string // what the entry wrote of an argument, for the exit to tell the change
+	replaced    bool   // the call was an execve that has put a new program in place
+	multiplexed bool   // the call is one behind socketcall or ipc
+	indirect    uint64 // where the result lies, of shmat behind ipc
+
+	elements int // of lists that have been written
 
 	b     strings.Builder
 	wrote bool // an argument is in b
@@ -146,29 +150,40 @@ func tailFor(align, cols int) string {
 // is in place and has not run yet.
 func (p *Printer) startText(t *emu.Task, path string, argv []string, vars int) string {
 	c := &call{p: p, t: t, a: t.Proc.Arch, name: "execve"}
-	l := make([]string, 0, len(argv))
-	for i, s := range argv {
-		if c.abbrev() && i >= p.Strings {
-			l = append(l, "...")
-			break
-		}
-		if len(s) > p.Strings {
-			l = append(l, c.quote([]byte(s[:p.Strings]), p.Hex)+"...")
-			continue
-		}
-		l = append(l, c.quote([]byte(s), p.Hex))
-	}
 	// On the stack are the number of arguments, their pointers and a NULL, then
 	// those of the environment.
 	w := uint64(c.a.Word)
 	sp := t.CPU().Reg(c.a.SP)
 	argc, _ := c.uint(sp, c.a.Word)
-	env := sp + w*(argc+2)
+	args, env := sp+w, sp+w*(argc+2)
+	if p.Raw.Has(c.name) {
+		name, _ := c.uint(args, c.a.Word)
+		return fmt.Sprintf("execve(%s, %s, %s", hex(name), hex(args), hex(env))
+	}
+	if !p.Decode.Has(c.name) {
+		return fmt.Sprintf("execve(%s, %s, %s", c.quote([]byte(path), p.Hex), c.addr(args), c.addr(env))
+	}
 	text := fmt.Sprintf("%s /* %s */", c.addr(env), plural(vars, "var"))
 	if !c.abbrev() {
 		text = c.stringArray(env)
 	}
-	return fmt.Sprintf("execve(%s, %s, %s", c.quote([]byte(path), p.Hex), array(l, false), text)
+	return fmt.Sprintf("execve(%s, %s, %s", c.quote([]byte(path), p.Hex), c.startArgs(argv), text)
+}
+
+// startArgs writes the arguments of the first program.
+func (c *call) startArgs(argv []string) string {
+	var l []string
+	for i, s := range argv {
+		if c.abbrev() && i >= c.p.Strings {
+			return array(l, true)
+		}
+		if len(s) > c.p.Strings {
+			l = append(l, c.quote([]byte(s[:c.p.Strings]), c.p.Hex)+"...")
+			continue
+		}
+		l = append(l, c.quote([]byte(s), c.p.Hex))
+	}
+	return array(l, false)
 }
 
 // newCall reads number and arguments from the registers.
@@ -198,7 +213,7 @@ func (c *call) identify() {
 		c.demultiplex("ipc", c.ipcArgs)
 	}
 	if c.p.Raw.Has(c.name) {
-		c.sig = rawSignature(len(c.sig.args))
+		c.sig = c.sig.raw(c.a)
 	}
 }
 
@@ -211,7 +226,7 @@ func (c *call) demultiplex(table string, args func(name string) ([6]uint64, bool
 		return
 	}
 	if w, ok := args(name); ok {
-		c.name, c.sig, c.args = name, sig, w
+		c.name, c.sig, c.args, c.multiplexed = name, sig, w, true
 	}
 }
 
@@ -326,7 +341,7 @@ func (c *call) result() {
 		c.fetchResult()
 		return
 	}
-	r := &shadow{Regs: cpu}
+	r := &shadow{Regs: cpu, a: c.a}
 	abi.Result(r, 0, uint16(v))
 	if !r.changed {
 		c.failed, c.errno = true, uint16(v)
@@ -364,9 +379,6 @@ func (c *call) outcome() string {
 	if s, ok := restart[c.errno]; ok {
 		return "= ? " + s
 	}
-	if c.p.Raw.Has(c.name) {
-		return fmt.Sprintf("= -1 (errno %d)", c.errno)
-	}
 	s := "= -1 " + c.errnoName(c.errno)
 	if e, ok := c.hostErrno(c.errno); ok {
 		s += " (" + strerror(e) + ")"
@@ -387,10 +399,13 @@ func (c *call) success() string {
 	if style == retInt {
 		style = c.sig.ret
 	}
+	if c.p.Raw.Has(c.name) && style != retNone {
+		style = retHex
+	}
 	var s string
 	switch style {
 	case retHex:
-		s = fmt.Sprintf("%#x", c.a.Addr(c.ret))
+		s = hex(c.a.Addr(c.ret))
 	case retOct:
 		s = octal(c.ret)
 	case retUint:
@@ -439,12 +454,13 @@ func strerror(e unix.Errno) string {
 // shadow are registers that are not really written.
 type shadow struct {
 	regset.Regs
+	a       *arch.Arch
 	changed bool
 }
 
 // SetReg implements regset.Regs.
 func (s *shadow) SetReg(id regset.ID, v uint64) {
-	if s.Reg(id) != v {
+	if s.a.Addr(s.Reg(id)) != s.a.Addr(v) {
 		s.changed = true
 	}
 }

@@ -35,6 +35,7 @@ type argument struct {
 	fn     func(c *call) string
 	out    bool // known after the call only
 	always bool // fn is asked even if the call failed
+	words  int  // registers it takes; pair is two of a 32-bit architecture
 }
 
 // signatures are those of all calls by name. See signatureText for the form.
@@ -87,7 +88,11 @@ func parseArgument(tok string) argument {
 	kind := strings.TrimLeft(tok, ">")
 	n := len(tok) - len(kind)
 	kind, param, _ := strings.Cut(kind, "/")
-	return argument{fn: decoder(kind, param), out: n > 0, always: n > 1}
+	words, ok := widths[kind]
+	if !ok {
+		words = 1
+	}
+	return argument{fn: decoder(kind, param), out: n > 0, always: n > 1, words: words}
 }
 
 // decoder is the function of a kind of argument.
@@ -138,6 +143,39 @@ func signatureOf(a *arch.Arch, name string) *signature {
 	return rawSignature(6)
 }
 
+// pair is how many registers a number of 64 bits takes.
+const pair = -1
+
+// widths are the numbers of registers of the kinds of arguments that take not
+// one.
+var widths = map[string]int{
+	"i64": pair, "u64": pair, "fanmask": pair, "pos": 2, "llseekoff": 2, "futexargs": 6, "ioctlout": 0, "fcntlout": 0, "prctlarg": 4,
+	"prctlout": 0, "archprctl": 2, "archprctlout": 0, "cloneflags": 2, "clonerest": 3, "cloneargsout": 0, "sendfilepos": 0,
+	"kcmpargs": 2, "keyctlargs": 4, "quotaargs": 2, "syslogbuf": 2, "seccompout": 0, "ipcstat": 0, "sockaddrlen": 2, "getopt": 2,
+	"sockopt": 2,
+}
+
+// raw is the signature of the same call whose arguments are just numbers.
+func (s *signature) raw(a *arch.Arch) *signature {
+	n := 0
+	for _, arg := range s.args {
+		switch {
+		case arg.words != pair:
+			n += arg.words
+		case a.Word == 8:
+			n++
+		default:
+			if a.ABI.EvenPair {
+				n += n & 1
+			}
+			n += 2
+		}
+	}
+	out := rawSignature(min(n, 6))
+	out.ret, out.classes = s.ret, s.classes
+	return out
+}
+
 // rawSignature is that of a call whose arguments are just n numbers.
 func rawSignature(n int) *signature {
 	s := &signature{}
@@ -178,14 +216,13 @@ func defineValues() {
 		"time": plainValue(func(_ *call, v uint64, bits int) string {
 			return fmt.Sprint(signed(v, bits)) + date(signed(v, bits), 0)
 		}),
-		"id":        plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(signed(v, bits)) }),
-		"clockt":    plainValue(func(_ *call, v uint64, bits int) string { return clockTicks(v) }),
-		"clockid":   plainValue(func(c *call, v uint64, bits int) string { return c.clockID(v, bits) }),
-		"handler":   plainValue(func(c *call, v uint64, _ int) string { return c.handler(v) }),
-		"sigset":    plainValue(func(c *call, v uint64, bits int) string { return c.sigset(v, bits) }),
-		"version":   plainValue(func(c *call, v uint64, _ int) string { return c.enum(lookup("capver"), v) }),
-		"htons":     plainValue(func(c *call, v uint64, _ int) string { return fmt.Sprintf("htons(%d)", c.swap16(v)) }),
-		"sockproto": plainValue(func(c *call, v uint64, _ int) string { return hex(v) }),
+		"id":      plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(signed(v, bits)) }),
+		"clockt":  plainValue(func(_ *call, v uint64, bits int) string { return clockTicks(v) }),
+		"clockid": plainValue(func(c *call, v uint64, _ int) string { return c.enum(lookup("clock"), v&0xffffffff) }),
+		"handler": plainValue(func(c *call, v uint64, _ int) string { return c.handler(v) }),
+		"sigset":  plainValue(func(c *call, v uint64, bits int) string { return c.sigset(v, bits) }),
+		"version": plainValue(func(c *call, v uint64, _ int) string { return c.enum(lookup("capver"), v) }),
+		"htons":   plainValue(func(c *call, v uint64, _ int) string { return fmt.Sprintf("htons(%d)", c.swap16(v)) }),
 		"enum": func(p string) value {
 			t := lookup(p)
 			return func(c *call, v uint64, _ int) string { return c.enum(t, v) }

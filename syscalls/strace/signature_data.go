@@ -19,11 +19,11 @@ read @d fd >bufret lu
 write @d fd buf/2 lu
 pread64 @d fd >bufret lu i64
 pwrite64 @d fd buf/2 lu i64
-readv @d fd >iovret/2 lu
+readv @d fd >>iovret/2 lu
 writev @d fd iov/2 lu
-preadv @d fd >iovret/2 lu pos
+preadv @d fd >>iovret/2 lu pos
 pwritev @d fd iov/2 lu pos
-preadv2 @d fd >iovret/2 lu pos flags/rwf
+preadv2 @d fd >>iovret/2 lu pos flags/rwf
 pwritev2 @d fd iov/2 lu pos flags/rwf
 vmsplice @d fd iov/2 lu flags/splice
 process_vm_readv d >>iovret/2 lu iovaddr/4 lu lx
@@ -34,7 +34,7 @@ openat @df =fd dirfd path oflags omode
 openat2 @df =fd dirfd path openhow lu
 creat @df =fd path mode
 close @d fd
-close_range fd fd flags/closerange
+close_range u u flags/closerange
 link @f path path
 linkat @df dirfd path dirfd path flags/at
 unlink,rmdir,chdir,chroot,acct,uselib,swapoff @f path
@@ -62,10 +62,10 @@ readlinkat @df dirfd path >bufret lu
 access @f path flags/access
 faccessat @df dirfd path flags/access
 faccessat2 @df dirfd path flags/access flags/faccess
-truncate @f path ld
-ftruncate @d fd ld
-truncate64 @f path i64
-ftruncate64 @d fd i64
+truncate @f path lu
+ftruncate @d fd lu
+truncate64 @f path u64
+ftruncate64 @d fd u64
 fallocate @d fd flags/falloc i64 i64
 fadvise64 @d fd i64 lu enum/fadvise
 fadvise64_64 @d fd i64 i64 enum/fadvise
@@ -91,7 +91,7 @@ fstatfs @d fd >st/statfs
 statfs64 @f path lu >st/statfs64
 fstatfs64 @d fd lu >st/statfs64
 ustat devnum >ptr
-sysfs d lx lx
+sysfs lx lx lx
 getcwd @f >pathbuf lu
 fchdir @d fd
 fsync,fdatasync,syncfs @d fd
@@ -135,19 +135,19 @@ inotify_init @d =fd
 inotify_init1 @d =fd flags/inotifyinit
 inotify_add_watch @df fd path flags/inotify
 inotify_rm_watch @d fd d
-fanotify_init @d =fd flags/faninit oflags
+fanotify_init @d =fd faninit oflags
 fanotify_mark @df fd flags/fanmark fanmask dirfd path
 getdents @d fd >dents lu
 getdents64 @d fd >dents64 lu
 readdir @d fd >dent lu
-sendfile @dn fd fd sendfileoff/4 lu
-sendfile64 @dn fd fd sendfileoff/8 lu
+sendfile @dn fd fd sendfileoff/4 >>sendfilepos/4 lu
+sendfile64 @dn fd fd sendfileoff/8 >>sendfilepos/8 lu
 splice @d fd at8/d fd at8/d lu flags/splice
 tee @d fd fd lu flags/splice
-copy_file_range @d fd at8/d fd at8/d lu x
+copy_file_range @d fd at8/d fd at8/d lu u
 name_to_handle_at @df dirfd path >>ptr >at/d flags/handleat
 open_by_handle_at @d =fd fd ptr oflags
-memfd_create @d =fd str flags/memfd
+memfd_create @d =fd str memfdflags
 memfd_secret =fd flags/oflags
 userfaultfd @d =fd flags/oflags+userfaultfd
 bpf @d enum/bpf ptr u
@@ -171,24 +171,24 @@ brk @m =hex ptr
 remap_file_pages @m ptr lu flags/prot lu mapflags
 mbind @m ptr lu enum/mpol ptr lu flags/mbind
 set_mempolicy @m enum/mpol ptr lu
-get_mempolicy @m >at/d ptr lu ptr flags/mpolflags
+get_mempolicy @m >at/enum/mpol ptr lu ptr flags/mpolflags
 set_mempolicy_home_node ptr lu lu x
 migrate_pages @m d lu ptr ptr
 move_pages @m d lu ptr ptr ptr x
-membarrier enum/membarrier x d !membarrier
+membarrier enum/membarrier flags/membarrierflags membarriercpu !membarrier
 shmat @im =hex d ptr flags/shmat
 shmdt @im ptr
 shmget @i ipckey lu ipcget/shmget
-shmctl @i d ipccmd/shmctl ptr
+shmctl @i d ipccmd/shmctl ipcset/shmid64_ds >>ipcstat/shmid64_ds
 semget @i ipckey d ipcget/ipcflags
-semctl @i d d ipccmd/semctl lx
+semctl @i d d ipccmd/semctl semarg >>ipcstat/semid64_ds
 semop @i d sembufs lu
 semtimedop @i d sembufs lu ts/timespec
 semtimedop_time64 @i d sembufs lu ts/__kernel_timespec
 msgget @i ipckey ipcget/ipcflags
 msgsnd @i d msgbuf lu flags/msgflags
 msgrcv @i d >msgbufret lu ld flags/msgflags
-msgctl @i d ipccmd/msgctl ptr
+msgctl @i d ipccmd/msgctl ipcset/msqid64_ds >>ipcstat/msqid64_ds
 ipc @i enum/ipc lx lx lx ptr lx
 socketcall @n enum/socketcall ptr
 mq_open @d =fd str oflags mqmode mqattr
@@ -229,11 +229,11 @@ nice d
 personality personality !personality
 prctl @c enum/prctl prctlarg >>prctlout !prctl
 arch_prctl archprctl >>archprctlout
-set_thread_area userdesc
-get_thread_area >>ptr
+set_thread_area userdesc !threadarea
+get_thread_area >>userdescout
 set_tls ptr
 get_tls =hex
-modify_ldt d ptr lu
+modify_ldt d ldtdesc lu
 set_tid_address ptr
 set_robust_list ptr lu
 get_robust_list d >atptr >atlu
@@ -256,11 +256,11 @@ sched_setattr d st/sched_attr x
 sched_getattr d >st/sched_attr u x
 ioprio_get enum/ioprio d !ioprio
 ioprio_set enum/ioprio d ioprio
-kcmp d d enum/kcmp lx lx
+kcmp d d enum/kcmp kcmpargs
 ptrace enum/ptrace d lx lx
 unshare @p flags/unshare
 setns @d fd flags/setns
-seccomp enum/seccomp flags/seccompflags ptr
+seccomp enum/seccomp seccompflags seccomparg >>seccompout
 pidfd_open @d =fd d flags/pidfdopen
 pidfd_getfd @d =fd fd fd x
 pidfd_send_signal @dsp fd sig siginfo x
@@ -326,32 +326,32 @@ futimesat @df dirfd path timevals
 utimensat @df dirfd path timespecs/timespec flags/at
 utimensat_time64 @df dirfd path timespecs/__kernel_timespec flags/at
 sysinfo >st/sysinfo
-syslog enum/syslog >>syslogbuf u
+syslog syslogargs >>syslogbuf
 getrandom >hexbufret lu flags/getrandom
 socket @n =fd enum/af socktype sockproto
 socketpair @n enum/af socktype sockproto >fdpair
 bind,connect @n fd sockaddr/2 d
 listen @n fd d
-accept @n =fd fd >sockaddrlen
-accept4 @n =fd fd >sockaddrlen flags/sockflags
-getsockname,getpeername @n fd >sockaddrlen
+accept @n =fd fd >>sockaddrlen
+accept4 @n =fd fd >>sockaddrlen flags/sockflags
+getsockname,getpeername @n fd >>sockaddrlen
 send @n fd buf/2 lu flags/msg
 sendto @n fd buf/2 lu flags/msg sockaddr/5 u
 recv @n fd >bufret lu flags/msg
-recvfrom @n fd >bufret lu flags/msg >sockaddrlen
+recvfrom @n fd >bufret lu flags/msg >>sockaddrlen
 sendmsg @n fd msghdr flags/msg
-recvmsg @n fd >msghdrret flags/msg
-sendmmsg @n fd mmsghdrs u flags/msg
-recvmmsg @n fd >mmsghdrsret u flags/msg ts/timespec
-recvmmsg_time64 @n fd >mmsghdrsret u flags/msg ts/__kernel_timespec
+recvmsg @n fd >>msghdrret flags/msg
+sendmmsg @n fd >>mmsghdrs u flags/msg
+recvmmsg @n fd >mmsghdrsret u flags/msg mmsgtime/timespec !mmsg/timespec
+recvmmsg_time64 @n fd >mmsghdrsret u flags/msg mmsgtime/__kernel_timespec !mmsg/__kernel_timespec
 shutdown @n fd enum/shut
 setsockopt @n fd sockopt setopt d
-getsockopt @n fd sockopt >getopt
+getsockopt @n fd sockopt >>getopt
 getpmsg,putpmsg @n lx lx lx lx lx
-mount @f path path str mountflags mountdata
+mount @f path path mounttype mountflags mountdata
 umount2 @f path flags/umount
 pivot_root @f path path
-swapon @f path flags/swap
+swapon @f path swapflags
 mount_setattr @df dirfd path flags/at ptr lu
 open_tree @df =fd dirfd path flags/at+opentree
 move_mount @df dirfd path dirfd path flags/movemount
@@ -359,8 +359,8 @@ fsopen @d =fd str flags/fsopen
 fsconfig @df fd enum/fsconfig str ptr d
 fsmount @d =fd fd flags/fsmount x
 fspick @df =fd dirfd path flags/fspick
-quotactl @f lx path d ptr
-quotactl_fd @d fd lx d ptr
+quotactl @f quotacmd path quotaargs
+quotactl_fd @d fd quotacmd quotaargs
 setxattr,lsetxattr @f path str buf/3 lu flags/xattr
 fsetxattr @d fd str buf/3 lu flags/xattr
 getxattr,lgetxattr @f path str >xattrret lu
@@ -369,23 +369,23 @@ listxattr,llistxattr @f path >xattrret lu
 flistxattr @d fd >xattrret lu
 removexattr,lremovexattr @f path str
 fremovexattr @d fd str
-reboot enum/reboot1 enum/reboot2 enum/reboot ptr
+reboot enum/reboot1 enum/reboot2 enum/reboot rebootarg
 init_module ptr lu str
 finit_module @d fd str flags/modinit
-delete_module str oflags
+delete_module str flags/delmod
 create_module =hex str lu
 query_module str d ptr lu ptr
 get_kernel_syms ptr
 add_key str str buf/3 lu keyspec
 request_key str str str keyspec
-keyctl enum/keyctl lx lx lx lx
+keyctl enum/keyctl keyctlargs
 io_setup @m u >atptr
-io_destroy @m lx
-io_submit lx ld ptr
-io_cancel lx ptr ptr
-io_getevents lx ld ld ptr ts/timespec
-io_pgetevents lx ld ld ptr ts/timespec ptr
-io_pgetevents_time64 lx ld ld ptr ts/__kernel_timespec ptr
+io_destroy @m ptr
+io_submit ptr ld ptr
+io_cancel ptr ptr ptr
+io_getevents ptr ld ld ptr ts/timespec
+io_pgetevents ptr ld ld ptr ts/timespec ptr
+io_pgetevents_time64 ptr ld ld ptr ts/__kernel_timespec ptr
 io_uring_setup @d =fd u ptr
 io_uring_enter @d fd u u x sigset/5 lu
 io_uring_register @d fd u ptr u
@@ -400,7 +400,8 @@ kexec_load lx lu ptr lx
 kexec_file_load @d fd fd lu str lx
 lookup_dcookie i64 ptr lu
 nfsservctl,afs_syscall,vserver,tuxcall,security lx lx lx lx lx lx
-gtty,stty,prof,lock,mpx,break,profil,ulimit,bdflush,multiplexer lx lx lx lx
+gtty,stty,prof,lock,mpx,break,profil,ulimit,multiplexer lx lx lx lx
+bdflush lx lx
 _sysctl ptr
 process_mrelease @d fd x
 breakpoint,usr26,usr32

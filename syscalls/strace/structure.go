@@ -2,6 +2,7 @@ package strace
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/utemu/utemu/emu/arch"
@@ -71,6 +72,13 @@ func parseField(tok string) field {
 	case "fsid":
 		f.bytes = func(c *call, b []byte) string {
 			return fmt.Sprintf("{val=[%s, %s]}", hex(c.number(b[:4])), hex(c.number(b[4:8])))
+		}
+	case "in6addr":
+		f.bytes = func(_ *call, b []byte) string {
+			if len(b) < 16 {
+				return ""
+			}
+			return fmt.Sprintf("inet_pton(AF_INET6, %q)", ip6Text(netip.AddrFrom16([16]byte(b))))
 		}
 	case "bytes":
 		f.bytes = func(c *call, b []byte) string { return c.quote(b, 2) }
@@ -245,7 +253,11 @@ func (r record) statx() string {
 	}
 	add("stx_blocks=%d", r.uint("stx_blocks"))
 	add("stx_attributes_mask=%s", c.flags(r.uint("stx_attributes_mask"), lookup("statxattr")))
+	mask := r.uint("stx_mask")
 	for _, t := range []string{"stx_atime", "stx_btime", "stx_ctime", "stx_mtime"} {
+		if t == "stx_btime" && mask&lookup("statxmask").value(c.a, "STATX_BTIME") == 0 {
+			continue
+		}
 		sec, nsec := r.int(t+".tv_sec"), r.uint(t+".tv_nsec")
 		add("%s={tv_sec=%d, tv_nsec=%d}%s", t, sec, nsec, date(sec, nsec))
 	}
@@ -259,7 +271,7 @@ func (r record) statx() string {
 // symbolicMode writes the type and permissions of a file.
 func (c *call) symbolicMode(m uint64) string {
 	t := lookup("ifmt").name(c.a, m&0o170000)
-	if t == "" {
+	if t == "" || c.p.Consts == ConstsRaw {
 		return octal(m)
 	}
 	perm := m &^ 0o170000
@@ -272,7 +284,11 @@ func (c *call) symbolicMode(m uint64) string {
 			perm &^= s.bit
 		}
 	}
-	return t + "|" + octal(perm)
+	t += "|" + octal(perm)
+	if c.p.Consts == ConstsVerbose {
+		return octal(m) + " /* " + t + " */"
+	}
+	return t
 }
 
 // device writes a device number as makedev's arguments: of 16 bits the old
@@ -288,7 +304,19 @@ func device(v uint64, bits int) string {
 }
 
 // rlimValue writes a resource limit.
-func rlimValue(_ *call, v uint64, bits int) string {
+func rlimValue(c *call, v uint64, bits int) string {
+	name := rlimName(v, bits)
+	switch number := fmt.Sprint(v); {
+	case c.p.Consts == ConstsRaw || name == "":
+		return number
+	case c.p.Consts == ConstsVerbose:
+		return number + " /* " + name + " */"
+	}
+	return name
+}
+
+// rlimName is how a limit that is round is written, "" if it is not.
+func rlimName(v uint64, bits int) string {
 	switch {
 	case v == 1<<bits-1 || bits == 64 && v == ^uint64(0):
 		if bits == 32 {
@@ -298,7 +326,7 @@ func rlimValue(_ *call, v uint64, bits int) string {
 	case v > 1024 && v%1024 == 0:
 		return fmt.Sprintf("%d*1024", v/1024)
 	}
-	return fmt.Sprint(v)
+	return ""
 }
 
 // clockTicks writes a time in clock_t.

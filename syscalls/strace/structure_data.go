@@ -38,7 +38,11 @@ open_how flags=oflags mode=mode resolve=flags/resolve
 clone_args flags=flags/clone+clone3
 timex modes=flags/timexmodes offset=d freq=d maxerror=u esterror=u status=flags/timexstatus constant=d precision=u tolerance=d time=st/timeval tick=d ppsfreq=d jitter=d shift=d stabil=d jitcnt=d calcnt=d errcnt=d stbcnt=d tai=d
 __kernel_timex modes=flags/timexmodes offset=d freq=d maxerror=u esterror=u status=flags/timexstatus constant=d precision=u tolerance=d time=st/__kernel_sock_timeval tick=d ppsfreq=d jitter=d shift=d stabil=d jitcnt=d calcnt=d errcnt=d stbcnt=d tai=d
-mq_attr mq_flags=oflags mq_maxmsg=d mq_msgsize=d mq_curmsgs=d
+mq_attr mq_flags=flags/oflags mq_maxmsg=d mq_msgsize=d mq_curmsgs=d
+ip_mreq imr_multiaddr=inaddr imr_interface=inaddr
+ip_mreqn imr_multiaddr=inaddr imr_address=inaddr imr_ifindex=d
+ipv6_mreq ipv6mr_multiaddr=in6addr ipv6mr_interface@ipv6mr_ifindex=u
+sock_fprog len=u filter=ptr
 sembuf sem_num=u sem_op=d sem_flg=flags/semop
 cap_user_header version=version pid=d
 user_desc entry_number=d base_addr=x limit=x flags=x

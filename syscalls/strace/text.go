@@ -134,6 +134,9 @@ func (c *call) bufStyle(addr, n uint64, style int) string {
 		return "NULL"
 	}
 	show := min(n, uint64(c.p.Strings))
+	if _, err := c.t.Proc.Space.ReadAt(make([]byte, 1), c.a.Addr(addr+show-1)); err != nil && show > 0 {
+		return c.addr(addr) // before there is made room for what is not there
+	}
 	b := make([]byte, show)
 	if _, err := c.t.Proc.Space.ReadAt(b, addr); err != nil {
 		return c.addr(addr)
@@ -201,7 +204,11 @@ func (c *call) fd(v int64) string {
 		return s
 	}
 	if w := fdPath(c.t, int(v), c.p.Paths); w != "" {
-		s += "<" + w + ">"
+		path, gone := strings.CutSuffix(w, " (deleted)")
+		s += "<" + path + ">"
+		if gone {
+			s += "(deleted)"
+		}
 	}
 	return s
 }

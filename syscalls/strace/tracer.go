@@ -51,13 +51,19 @@ type Tracer struct {
 	lines map[*emu.Task]*line
 	cur   *emu.Task // whose line is not ended
 	last  time.Time
-	tasks map[*emu.Task]bool
+	tasks map[*emu.Task]uint64 // those that are traced, with the numbers of their last calls
+	gone  bool                 // the task that the line is of has ended
+	slow  *time.Timer          // flushes the output when a call takes long
 }
+
+// patience is how long a call may take before the beginning of its line is
+// written out: long enough that quick calls are one write(2), short enough that
+// who watches sees what a program waits in.
+const patience = 10 * time.Millisecond
 
 // line is the state of a task's call.
 type line struct {
 	staged string // text that waits for the call's end
-	began  bool   // the line has been begun
 	cols   int    // characters written of it
 	cut    bool   // another task's text came between
 	start  time.Time
@@ -66,14 +72,27 @@ type line struct {
 
 // NewTracer makes a tracer that writes to out.
 func NewTracer(o Options, out *Output) *Tracer {
-	return &Tracer{o: o, out: out, p: NewPrinter(o.Style), lines: map[*emu.Task]*line{}, tasks: map[*emu.Task]bool{}}
+	t := &Tracer{o: o, out: out, p: NewPrinter(o.Style), lines: map[*emu.Task]*line{}, tasks: map[*emu.Task]uint64{}}
+	t.slow = time.AfterFunc(patience, t.flush)
+	return t
+}
+
+// flush shows what has been written of lines that are not ended.
+func (t *Tracer) flush() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.out.flush()
 }
 
 // Started tells of the first program, by the execve that would have started it.
 func (t *Tracer) Started(k *emu.Task, path string, argv []string, vars int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tasks[k] = true
+	for _, s := range k.Proc.Arch.Sysnum {
+		if s.Name == "execve" {
+			t.tasks[k] = uint64(s.Nr)
+		}
+	}
 	if !t.o.Trace.Has("execve") {
 		return
 	}
@@ -99,8 +118,8 @@ func (t *Tracer) Started(k *emu.Task, path string, argv []string, vars int) {
 func (t *Tracer) SyscallEntry(k *emu.Task) (abort bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tasks[k] = true
 	text := t.p.Entry(k)
+	t.tasks[k] = t.p.calls[k].nr
 	if !t.o.Trace.Has(t.p.calls[k].name) {
 		delete(t.p.calls, k)
 		return false
@@ -114,6 +133,7 @@ func (t *Tracer) SyscallEntry(k *emu.Task) (abort bool) {
 	default:
 		t.leader(k)
 		t.write(k, text)
+		t.slow.Reset(patience)
 	}
 	l.start = time.Now()
 	if t.o.Summary != nil && !t.o.Wall {
@@ -171,7 +191,7 @@ func (t *Tracer) resume(k *emu.Task, l *line, name string) {
 		l.staged = ""
 		t.leader(k)
 		t.write(k, s)
-	case l.cut || t.cur != k:
+	case l.cut || t.cur != k && !t.out.separate():
 		t.leader(k)
 		t.write(k, "<... "+name+" resumed>")
 		l.cut = false
@@ -226,10 +246,13 @@ func (t *Tracer) prefix(k *emu.Task) string {
 		}
 		b.WriteString(s + " ")
 	}
-	if c := t.p.calls[k]; c != nil && t.o.Number {
-		fmt.Fprintf(&b, "[%4d] ", c.nr)
+	if t.o.Number {
+		fmt.Fprintf(&b, "[%4d] ", t.tasks[k])
 	}
-	if t.o.PC {
+	switch {
+	case t.o.PC && t.gone:
+		b.WriteString("[" + strings.Repeat("?", 2*k.Proc.Arch.Word) + "] ")
+	case t.o.PC:
 		fmt.Fprintf(&b, "[%0*x] ", 2*k.Proc.Arch.Word, k.CPU().Reg(k.Proc.Arch.PC))
 	}
 	return b.String()
@@ -268,11 +291,11 @@ func (t *Tracer) event(k *emu.Task, s string) {
 func (t *Tracer) Handler(*emu.Task, emu.Signal) {}
 
 // Clone implements emu.Tracer.
-func (t *Tracer) Clone(_, child *emu.Task) {
+func (t *Tracer) Clone(k, child *emu.Task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.o.Follow {
-		t.tasks[child] = true
+		t.tasks[child] = t.tasks[k]
 		child.SetTracer(t)
 	}
 }
@@ -308,19 +331,18 @@ func (t *Tracer) Death(k *emu.Task) {
 func (t *Tracer) Ended(k *emu.Task, s emu.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.tasks[k] {
+	if _, ok := t.tasks[k]; !ok {
 		return
 	}
 	t.unfinished(k)
+	t.gone = true
+	defer func() { t.gone = false }()
 	switch {
 	case t.o.Quiet:
 	case s.Signal != 0:
 		if t.o.Signals[int(s.Signal)] {
-			core := ""
-			if s.Core {
-				core = "(core dumped) "
-			}
-			t.event(k, fmt.Sprintf("+++ killed by %s %s+++", SignalName(int(s.Signal)), core))
+			// No core is ever written, so there is no word of it.
+			t.event(k, fmt.Sprintf("+++ killed by %s +++", SignalName(int(s.Signal))))
 		}
 	case t.o.Exits:
 		t.event(k, fmt.Sprintf("+++ exited with %d +++", s.Code&0xff))
@@ -355,6 +377,7 @@ func (t *Tracer) unfinished(k *emu.Task) {
 func (t *Tracer) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.slow.Stop()
 	if s := t.o.Summary; s != nil {
 		t.out.summary(s.Print)
 	}

@@ -20,6 +20,7 @@ var abi = arch.ABI{
 	CloneTLSFourth: true,
 
 	Result:  result,
+	OrigArg: origR0,
 	Rewind:  rewind,
 	Machine: "armv7l",
 	Calls: map[string]arch.Private{
@@ -27,7 +28,9 @@ var abi = arch.ABI{
 		"set_tls":    setTLSCall,
 		"get_tls":    getTLSCall,
 	},
-	SetTLS: setTLS,
+	SetTLS:  setTLS,
+	Number:  number,
+	Signals: signals,
 }
 
 // The private calls of arch/arm/include/uapi/asm/unistd.h.
@@ -47,6 +50,7 @@ func result(r regset.Regs, v uint64, errno uint16) {
 		v = -uint64(errno)
 	}
 	r.SetReg(r0, v&0xffffffff)
+	r.SetReg(restarting, 0)
 }
 
 // svcSize is the length of the system call instruction in the current state.
@@ -57,7 +61,12 @@ func svcSize(r regset.Regs) uint64 {
 	return 4
 }
 
-func rewind(r regset.Regs) { r.SetReg(regPC, (r.Reg(regPC)-svcSize(r))&0xffffffff) }
+// rewind goes back to the SVC, with its first argument back in the register
+// that the result shares with it.
+func rewind(r regset.Regs) {
+	r.SetReg(r0, r.Reg(origR0))
+	r.SetReg(regPC, (r.Reg(regPC)-svcSize(r))&0xffffffff)
+}
 
 // cacheFlush is do_cache_op of arch/arm/kernel/traps.c.
 func cacheFlush(c arch.CPU, args [6]uint64) (uint64, error) {

@@ -49,6 +49,18 @@ var ARM = &arch.Arch{
 		State:   state,
 		ISA:     isa,
 		Break:   breakInsn,
+		BreakIT: []byte{0x00, 0xbe}, // BKPT
+
+		Decode:     decode,
+		Follow:     follow,
+		Next:       next,
+		Behind:     func(i arch.Insn) arch.Dest { return behind(&i) },
+		Target:     target,
+		Holds:      func(i arch.Insn, r regset.Regs) bool { return holds(condition(&i), r.Reg(cpsr)) },
+		Exclusives: true,
+		XOL:        xol,
+		Simulate:   simulate,
+		Move:       move,
 	},
 }
 

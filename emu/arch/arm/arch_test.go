@@ -234,7 +234,7 @@ func TestVFPSet(t *testing.T) {
 
 // TestVectorsPage looks at where the helpers lie; the emulator's tests run them.
 func TestVectorsPage(t *testing.T) {
-	page := ARM.Start.Pages[0]
+	page := ARM.Start.Pages[1]
 	require.EqualValues(t, 0xffff0000, page.Addr)
 	require.Len(t, page.Data, 4096)
 	word := func(addr uint64) uint32 { return binary.LittleEndian.Uint32(page.Data[addr-page.Addr:]) }

@@ -20,6 +20,11 @@ const (
 	fpscr              = d0 + 32
 	tpidruro           = fpscr + 1 // the thread pointer, which user code only reads
 	origR0             = fpscr + 2 // the kernel's: r0 at the entry of a system call, else -1
+	// Of the last exception, for the frames of handlers (struct thread_struct).
+	trapNo     = fpscr + 3
+	errorCode  = fpscr + 4
+	faultAddr  = fpscr + 5
+	restarting = fpscr + 6 // the number of a system call that is made again under another one
 )
 
 // core is how many registers are read together at each stop: r0 to r15, CPSR.
@@ -39,7 +44,7 @@ const (
 const thumb = 1
 
 func regs() []arch.Reg {
-	l := make([]arch.Reg, 0, origR0)
+	l := make([]arch.Reg, 0, restarting)
 	for i := range 16 {
 		r := arch.Reg{ID: r0 + regset.ID(i), Name: fmt.Sprint("r", i), Bits: 32, UC: ucnum.ARM_REG_R0 + i}
 		switch r.ID {
@@ -60,6 +65,10 @@ func regs() []arch.Reg {
 		arch.Reg{ID: fpscr, Name: "fpscr", Bits: 32, UC: ucnum.ARM_REG_FPSCR},
 		arch.Reg{ID: tpidruro, Name: "tpidruro", Bits: 32, UC: ucnum.ARM_REG_C13_C0_3},
 		arch.Reg{ID: origR0, Name: "orig_r0", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: trapNo, Name: "trap_no", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: errorCode, Name: "error_code", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: faultAddr, Name: "fault_address", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: restarting, Name: "restart", Bits: 32, UC: arch.UCSoft},
 	)
 }
 

@@ -20,7 +20,10 @@ var start = arch.Start{
 	MinAddr:    0x8000,
 	StackAlign: 16,
 	Regs:       startRegs,
-	Pages:      []arch.Page{{Addr: vectors, Name: "[vectors]", Prot: arch.Read | arch.Exec, Data: vectorsPage()}},
+	Pages: []arch.Page{
+		{Addr: sigpage, Name: "[sigpage]", Prot: arch.Read | arch.Exec, Data: sigpageData()},
+		{Addr: vectors, Name: "[vectors]", Prot: arch.Read | arch.Exec, Data: vectorsPage()},
+	},
 }
 
 // startRegs is start_thread: bit 0 of the entry chooses Thumb.

@@ -33,6 +33,12 @@ const (
 const noSyscall = 0xffffffff
 
 func trap(c arch.CPU, e arch.Exception) arch.Trap {
+	t := explain(c, e)
+	noteTrap(c, t)
+	return t
+}
+
+func explain(c arch.CPU, e arch.Exception) arch.Trap {
 	if e.Kind == arch.ExcIntr && e.No == excSVC {
 		return svc(c, e.PC)
 	}
@@ -77,7 +83,7 @@ func breakpoint(pc uint64) arch.Trap {
 // the table. pc is after the instruction.
 func svc(c arch.CPU, pc uint64) arch.Trap {
 	c.SetReg(origR0, c.Reg(r0))
-	nr := c.Reg(r7)
+	nr := number(c)
 	if nr < nrPrivate {
 		return arch.Trap{Kind: arch.TrapSyscall, PC: pc}
 	}

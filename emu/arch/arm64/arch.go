@@ -46,6 +46,14 @@ var ARM64 = &arch.Arch{
 		Caps:    arch.HasSingleStep,
 		ISA:     func(uint8) arch.ISA { return arch.ISAA64 },
 		Break:   func(uint8) []byte { return []byte{0x00, 0x00, 0x20, 0xd4} }, // brk #0
+
+		Decode:     decode,
+		Follow:     follow,
+		Next:       next,
+		Target:     target,
+		Exclusives: true,
+		XOL:        xol,
+		Simulate:   simulate,
 	},
 }
 
@@ -60,6 +68,7 @@ var start = arch.Start{
 	PIEBase:    2 * (1 << 39) / 3 &^ 0xfff,
 	MinAddr:    0x8000,
 	StackAlign: 16,
+	Pages:      []arch.Page{{Addr: vdso, Name: "[vdso]", Prot: arch.Read | arch.Exec, Data: vdsoPage()}},
 	Regs: func(c arch.CPU, im arch.Image) error {
 		c.SetReg(pstate, 0)
 		c.SetReg(regPC, im.Entry)
@@ -81,7 +90,9 @@ var abi = arch.ABI{
 		}
 		r.SetReg(x0, v)
 	},
-	Rewind:  func(r regset.Regs) { r.SetReg(regPC, r.Reg(regPC)-4) },
+	OrigArg: origX0,
+	Rewind:  rewind,
+	Signals: signals,
 	Machine: "aarch64",
 	SetTLS: func(c arch.CPU, v uint64) error {
 		c.SetReg(tpidr, v)

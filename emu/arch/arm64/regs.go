@@ -20,6 +20,10 @@ const (
 	tpidr               = fpsr + 2 // TPIDR_EL0, the thread pointer
 	tpidrro             = fpsr + 3 // TPIDRRO_EL0, which user code only reads
 	syscallNo           = fpsr + 4 // the kernel's: the number of the system call being made, else -1
+	origX0              = fpsr + 5 // the kernel's: x0 at the entry of a system call
+	// Of the last memory fault, for the frames of handlers (struct thread_struct).
+	faultAddr = fpsr + 6
+	faultCode = fpsr + 7
 )
 
 // core is how many registers are read together at each stop: x0 to x30, sp,
@@ -39,7 +43,7 @@ const (
 )
 
 func regs() []arch.Reg {
-	l := make([]arch.Reg, 0, syscallNo)
+	l := make([]arch.Reg, 0, faultCode)
 	for i := range 31 {
 		uc := ucnum.ARM64_REG_X0 + i
 		if i >= 29 { // x29 and x30 are numbered apart from the others
@@ -61,5 +65,8 @@ func regs() []arch.Reg {
 		arch.Reg{ID: tpidr, Name: "tpidr", Bits: 64, UC: ucnum.ARM64_REG_TPIDR_EL0},
 		arch.Reg{ID: tpidrro, Name: "tpidrro", Bits: 64, UC: ucnum.ARM64_REG_TPIDRRO_EL0},
 		arch.Reg{ID: syscallNo, Name: "syscallno", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: origX0, Name: "orig_x0", Bits: 64, UC: arch.UCSoft},
+		arch.Reg{ID: faultAddr, Name: "fault_address", Bits: 64, UC: arch.UCSoft},
+		arch.Reg{ID: faultCode, Name: "fault_code", Bits: 64, UC: arch.UCSoft},
 	)
 }

@@ -32,8 +32,15 @@ const (
 const noSyscall = 0xffffffff
 
 func trap(c arch.CPU, e arch.Exception) arch.Trap {
+	t := explain(c, e)
+	noteTrap(c, t)
+	return t
+}
+
+func explain(c arch.CPU, e arch.Exception) arch.Trap {
 	if e.Kind == arch.ExcIntr && e.No == excSVC {
 		c.SetReg(syscallNo, c.Reg(x0+8)&0xffffffff)
+		c.SetReg(origX0, c.Reg(x0))
 		return arch.Trap{Kind: arch.TrapSyscall, PC: e.PC}
 	}
 	c.SetReg(syscallNo, noSyscall)

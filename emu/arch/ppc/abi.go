@@ -10,7 +10,7 @@ import (
 //
 // No errno differs from asm-generic for the calls that Linux makes: EDEADLOCK
 // is 58 in the headers, but locks that would deadlock fail with EDEADLK, 35.
-func abi(machine string, word int, tls regset.ID) arch.ABI {
+func abi(machine string, word int, tls regset.ID, s arch.Signals) arch.ABI {
 	return arch.ABI{
 		Nr:             r0,
 		Args:           [6]regset.ID{r0 + 3, r0 + 4, r0 + 5, r0 + 6, r0 + 7, r0 + 8},
@@ -19,7 +19,9 @@ func abi(machine string, word int, tls regset.ID) arch.ABI {
 		AdviceSecond:   word == 4,
 		CloneTLSFourth: true,
 		Result:         setResult,
+		OrigArg:        origR3,
 		Rewind:         rewind,
+		Signals:        s,
 		Machine:        machine,
 		SetTLS: func(c arch.CPU, v uint64) error {
 			c.SetReg(tls, v)

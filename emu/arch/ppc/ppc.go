@@ -43,12 +43,13 @@ var PPC = &arch.Arch{
 		StackAlign:   16,
 		Aux:          aux(32),
 		Regs:         startRegs32,
+		Pages:        []arch.Page{{Addr: vdso32, Name: "[vdso]", Prot: arch.Read | arch.Exec, Data: vdsoPage32()}},
 	},
-	ABI:    abi("ppc", 4, r0+2),
+	ABI:    abi("ppc", 4, r0+2, signals32),
 	Sysnum: sysnumPPC,
 	Layout: layoutPPC,
 	Const:  constPPC,
-	Code:   code(arch.ISAPPC32),
+	Code:   code(arch.ISAPPC32, isa32),
 }
 
 // PPC64 is the 64-bit architecture.
@@ -83,22 +84,31 @@ var PPC64 = &arch.Arch{
 		StackAlign:   16,
 		Aux:          aux64,
 		Regs:         startRegs64,
+		Pages:        []arch.Page{{Addr: vdso64, Name: "[vdso]", Prot: arch.Read | arch.Exec, Data: vdsoPage64()}},
 	},
-	ABI:    abi("ppc64", 8, r0+13),
+	ABI:    abi("ppc64", 8, r0+13, signals64),
 	Sysnum: sysnumPPC64,
 	Layout: layoutPPC64,
 	Const:  constPPC64,
-	Code:   code(arch.ISAPPC64),
+	Code:   code(arch.ISAPPC64, isa64),
 }
 
 // code is what a tracer needs to know; the breakpoint is tw 31,0,0.
-func code(isa arch.ISA) arch.Code {
+func code(set arch.ISA, s isa) arch.Code {
 	return arch.Code{
 		MinInsn: insnLen,
-		MaxInsn: insnLen,
+		MaxInsn: s.max,
 		Caps:    arch.HasSingleStep | arch.HasBlockStep,
-		ISA:     func(uint8) arch.ISA { return isa },
+		ISA:     func(uint8) arch.ISA { return set },
 		Break:   func(uint8) []byte { return be.AppendUint32(nil, insnTrap) },
+
+		Decode:     s.decode,
+		Follow:     s.follow,
+		Next:       s.next,
+		Target:     s.target,
+		Exclusives: true,
+		XOL:        xol,
+		Simulate:   s.simulate,
 	}
 }
 

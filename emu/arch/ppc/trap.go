@@ -51,6 +51,12 @@ type kernel struct {
 }
 
 func (k kernel) trap(c arch.CPU, e arch.Exception) arch.Trap {
+	t := k.explain(c, e)
+	noteTrap(c, t)
+	return t
+}
+
+func (k kernel) explain(c arch.CPU, e arch.Exception) arch.Trap {
 	switch e.Kind {
 	case arch.ExcMem:
 		return arch.Trap{Kind: arch.TrapDefault, PC: e.PC}

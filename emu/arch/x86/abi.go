@@ -7,6 +7,7 @@ import (
 
 var abi64 = arch.ABI{
 	Nr:      rax,
+	OrigNr:  origRAX,
 	Args:    [6]regset.ID{rdi, rsi, rdx, r10, r8, r9},
 	Ret:     rax,
 	Result:  result,
@@ -18,11 +19,13 @@ var abi64 = arch.ABI{
 		"iopl":       iopl,
 		"ioperm":     ioperm,
 	},
-	SetTLS: setTLS64,
+	SetTLS:  setTLS64,
+	Signals: signals64,
 }
 
 var abi32 = arch.ABI{
 	Nr:             rax,
+	OrigNr:         origRAX,
 	Args:           [6]regset.ID{rbx, rcx, rdx, rsi, rdi, rbp},
 	Ret:            rax,
 	OldMmap:        true,
@@ -40,7 +43,8 @@ var abi32 = arch.ABI{
 		"iopl":            iopl,
 		"ioperm":          ioperm,
 	},
-	SetTLS: setTLS32,
+	SetTLS:  setTLS32,
+	Signals: signals32,
 }
 
 // result puts a value, or an error as its negative, into RAX.

@@ -10,11 +10,13 @@ import (
 // Where the CPU's own pages lie. The scratch page is below the lowest address
 // that a program can map and is gone after Boot. The tables of i386 are above
 // the end of user space but below the last page, so that small negative
-// pointers still fault; those of x86-64 are where Linux has them.
+// pointers still fault; those of x86-64 are at a non-canonical address, which
+// no program uses, within the 52 bits of a physical one: libunicorn 2.1 has
+// nothing above.
 const (
 	scratch  = 0x1000
 	tables32 = 0xffffe000
-	tables64 = 0xfffffe0000001000
+	tables64 = 0x000ffe0000001000
 )
 
 // int3 is the breakpoint instruction, which ends each piece of scratch code.

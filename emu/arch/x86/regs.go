@@ -41,6 +41,10 @@ const (
 	gsBase
 	origRAX
 	oldException
+	// Of the last exception, for the frames of handlers (struct thread_struct).
+	trapNo
+	trapErr
+	cr2
 
 	fctrl
 	fstat
@@ -150,5 +154,8 @@ func other(xmm int) []arch.Reg {
 		arch.Reg{ID: mxcsr, Name: "mxcsr", Bits: 32, UC: ucnum.X86_REG_MXCSR},
 		// The library's own, see hidden.
 		arch.Reg{ID: oldException, Name: "old_exception", Bits: 32, UC: arch.UCHidden},
+		arch.Reg{ID: trapNo, Name: "trap_nr", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: trapErr, Name: "error_code", Bits: 32, UC: arch.UCSoft},
+		arch.Reg{ID: cr2, Name: "cr2", Bits: 64, UC: arch.UCSoft},
 	)
 }

@@ -56,6 +56,22 @@ func fault(sig unix.Signal, code int, pc uint64) arch.Trap {
 }
 
 func trap64(c arch.CPU, e arch.Exception) arch.Trap {
+	t := user64(c, e)
+	if t.Kind != arch.TrapSyscall {
+		c.SetReg(origRAX, ^uint64(0))
+	}
+	return noted(c, e, t)
+}
+
+func trap32(c arch.CPU, e arch.Exception) arch.Trap {
+	t := user32(c, e)
+	if t.Kind != arch.TrapSyscall {
+		c.SetReg(origRAX, 0xffffffff)
+	}
+	return noted(c, e, t)
+}
+
+func user64(c arch.CPU, e arch.Exception) arch.Trap {
 	switch e.Kind {
 	case arch.ExcSyscall:
 		next := e.PC + syscallLen
@@ -73,7 +89,7 @@ func trap64(c arch.CPU, e arch.Exception) arch.Trap {
 	return trap(c, e)
 }
 
-func trap32(c arch.CPU, e arch.Exception) arch.Trap {
+func user32(c arch.CPU, e arch.Exception) arch.Trap {
 	switch e.Kind {
 	case arch.ExcSyscall: // an AMD thing that CPUID does not announce
 		return fault(unix.SIGILL, illIllopn, e.PC)

@@ -53,7 +53,7 @@ var X86_64 = &arch.Arch{
 	Sysnum: sysnumX86_64,
 	Layout: layoutX86_64,
 	Const:  constX86_64,
-	Code:   code(arch.ISAX86_64),
+	Code:   code(arch.ISAX86_64, isa64),
 }
 
 // I386 is the 32-bit architecture.
@@ -86,23 +86,35 @@ var I386 = &arch.Arch{
 		StackAlign: 16,
 		Aux:        noAux,
 		Regs:       startRegs,
+		Pages:      []arch.Page{{Addr: vdso32, Name: "[vdso]", Prot: arch.Read | arch.Exec, Data: vdsoPage32()}},
 	},
 	ABI:    abi32,
 	Sysnum: sysnumI386,
 	Layout: layoutI386,
 	Const:  constI386,
-	Code:   code(arch.ISAI386),
+	Code:   code(arch.ISAI386, isa32),
 }
 
 // code is what a tracer needs to know. There is no block step: the library
 // ignores DEBUGCTL.BTF.
-func code(isa arch.ISA) arch.Code {
+func code(set arch.ISA, s isa) arch.Code {
 	return arch.Code{
 		MinInsn: 1,
 		MaxInsn: 15,
 		Caps:    arch.HasSingleStep,
-		ISA:     func(uint8) arch.ISA { return isa },
+		ISA:     func(uint8) arch.ISA { return set },
 		Break:   func(uint8) []byte { return []byte{int3} },
+
+		BreakBack: 1,
+		Decode:    s.decode,
+		Follow:    s.follow,
+		Next:      s.next,
+		Target:    s.target,
+		XOL:       s.xol,
+		Simulate:  s.simulate,
+		Move:      s.move,
+		Once:      s.once,
+		Spent:     s.spent,
 	}
 }
 

@@ -63,7 +63,7 @@ uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *h
 		return UC_ERR_NOMEM;
 	uc_err r = uc_mem_map_ptr(e->uc, addr, size, prot, host);
 	if (r == UC_ERR_OK)
-		e->maps[e->nmaps++] = (struct ue_map){addr, size, (uintptr_t)host};
+		e->maps[e->nmaps++] = (struct ue_map){addr, size, (uintptr_t)host, prot};
 	return r;
 }
 
@@ -75,6 +75,39 @@ uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size)
 	if (r == UC_ERR_OK && size != 0)
 		forget(e, addr, size);
 	return r;
+}
+
+uc_err ue_note_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot)
+{
+	for (uint64_t end = addr + size; addr < end;) {
+		struct ue_map *m = e->maps;
+		while (m < e->maps + e->nmaps && addr - m->addr >= m->size)
+			m++;
+		if (m == e->maps + e->nmaps)
+			return UC_ERR_NOMEM;
+		uint64_t off = addr - m->addr, n = end - addr < m->size - off ? end - addr : m->size - off;
+		struct ue_map part = {addr, n, m->host + off, prot};
+		if (!room(e))
+			return UC_ERR_NOMEM;
+		forget(e, addr, n);
+		if (!room(e))
+			return UC_ERR_NOMEM;
+		e->maps[e->nmaps++] = part;
+		addr += n;
+	}
+	return UC_ERR_OK;
+}
+
+// The library checks the right to write on the slow path of a store only, and
+// takes the fast one for every page it has had a load from.
+bool ue_may_write(struct ue *e, uint64_t addr)
+{
+	if (e->hit < e->nmaps && addr - e->maps[e->hit].addr < e->maps[e->hit].size)
+		return e->maps[e->hit].prot & UC_PROT_WRITE;
+	for (uint32_t i = 0; i < e->nmaps; i++)
+		if (addr - e->maps[i].addr < e->maps[i].size)
+			return e->maps[e->hit = i].prot & UC_PROT_WRITE;
+	return false;
 }
 
 static bool guest_of(const struct ue *e, uintptr_t host, uint64_t *addr)

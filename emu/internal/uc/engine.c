@@ -476,8 +476,9 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
 	if (e->stopped) {
-		if (e->stop.bus)
-			uc_emu_stop(uc); // the signal could not
+		// The signal could not, and in an IT block libunicorn 2.1 forgets it.
+		if (e->stop.bus || soft(e))
+			uc_emu_stop(uc);
 		if (soft(e) && (e->trace & UE_TRACE_INSN))
 			note_insn(e, pc, size);
 		return;
@@ -887,5 +888,8 @@ uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot)
 	// be executable nor, in 2.1, when it is written to in between.
 	if (size != 0)
 		ue_drop(e, addr, size);
-	return uc_mem_protect(e->uc, addr, size, prot);
+	uc_err r = uc_mem_protect(e->uc, addr, size, prot);
+	if (r == UC_ERR_OK)
+		r = ue_note_protect(e, addr, size, prot);
+	return r;
 }

@@ -87,7 +87,7 @@ struct ue_quick {
 struct ue_cpuid { uint32_t leaf, sub, r[4]; };
 
 // Memory of the guest.
-struct ue_map { uint64_t addr, size; uintptr_t host; };
+struct ue_map { uint64_t addr, size; uintptr_t host; uint32_t prot; };
 
 // A page that its file does not have any more, and where it is kept while a
 // page of zeros is in its place for the rest of a run.
@@ -157,6 +157,7 @@ struct ue {
 
 	struct ue_map *maps;
 	uint32_t nmaps, capmaps;
+	uint32_t hit; // the one that ue_may_write found last
 	struct ue_lost lost[UE_LOST];
 	int nlost;
 
@@ -182,6 +183,10 @@ void ue_interrupt(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
+// ue_may_write tells whether the guest may write to the page at addr.
+bool ue_may_write(struct ue *e, uint64_t addr);
+// ue_note_protect tells ue_may_write of a change.
+uc_err ue_note_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
 uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size);
 void ue_lost_again(struct ue *e); // puts the lost pages of a run back into their places
 void ue_guard(void); // makes stops of the host's SIGBUS in memory of a guest

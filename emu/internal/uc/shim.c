@@ -184,7 +184,7 @@ static inline bool tracing(void)
 			e->tlb = e->tlb ? 2 * e->tlb : TLB_FIRST; \
 		} \
 		real_tlb_set_page_with_attrs_##S(cpu, vaddr, paddr, attrs, prot, mmu, size); \
-		if (on && (prot & PAGE_WRITE) && !ue_pages_has(&e->marked, (uint64_t)vaddr >> e->shift)) \
+		if (on && (prot & PAGE_WRITE) && ue_may_write(e, vaddr) && !ue_pages_has(&e->marked, (uint64_t)vaddr >> e->shift)) \
 			real_tlb_set_dirty_##S(cpu, vaddr); \
 	} \
 	\

@@ -214,6 +214,13 @@ func (e *Engine) Save() (*Context, error) {
 	return c, check("context save", C.uc_context_save(e.c.uc, c.p))
 }
 
+// SaveTo is Save into c, which an engine of the same kind made.
+func (e *Engine) SaveTo(c *Context) error {
+	err := check("context save", C.uc_context_save(e.c.uc, c.p))
+	runtime.KeepAlive(c)
+	return err
+}
+
 // Restore puts a state back that an engine of the same kind saved.
 func (e *Engine) Restore(c *Context) error {
 	err := check("context restore", C.uc_context_restore(e.c.uc, c.p))

@@ -66,6 +66,9 @@ func (e *Engine) SetCPUID(uint32, uint32, [4]uint32) error { return ErrUnavailab
 // Save returns ErrUnavailable.
 func (e *Engine) Save() (*Context, error) { return nil, ErrUnavailable }
 
+// SaveTo returns ErrUnavailable.
+func (e *Engine) SaveTo(*Context) error { return ErrUnavailable }
+
 // Restore returns ErrUnavailable.
 func (e *Engine) Restore(*Context) error { return ErrUnavailable }
 

@@ -420,3 +420,62 @@ struct k_user_desc {
 _Static_assert(sizeof(struct k_user_desc) == sizeof(struct user_desc), "user_desc");
 LAYOUT(user_desc, struct k_user_desc);
 #endif
+
+/*
+ * Core files: include/linux/elfcore.h and elfcore-compat.h, which are not for
+ * programs; pr_reg is the general register set.
+ */
+
+#if defined(__x86_64__)
+#define K_NGREG 27
+#elif defined(__i386__)
+#define K_NGREG 17
+#elif defined(__arm__)
+#define K_NGREG 18
+#elif defined(__aarch64__)
+#define K_NGREG 34
+#else
+#define K_NGREG 48
+#endif
+
+struct k_elf_siginfo {
+	int si_signo;
+	int si_code;
+	int si_errno;
+};
+
+struct k_elf_prstatus {
+	struct k_elf_siginfo pr_info;
+	short pr_cursig;
+	unsigned long pr_sigpend;
+	unsigned long pr_sighold;
+	__kernel_pid_t pr_pid;
+	__kernel_pid_t pr_ppid;
+	__kernel_pid_t pr_pgrp;
+	__kernel_pid_t pr_sid;
+	struct __kernel_old_timeval pr_utime;
+	struct __kernel_old_timeval pr_stime;
+	struct __kernel_old_timeval pr_cutime;
+	struct __kernel_old_timeval pr_cstime;
+	unsigned long pr_reg[K_NGREG];
+	int pr_fpvalid;
+};
+
+struct k_elf_prpsinfo {
+	char pr_state;
+	char pr_sname;
+	char pr_zomb;
+	char pr_nice;
+	unsigned long pr_flag;
+	__kernel_uid_t pr_uid;
+	__kernel_gid_t pr_gid;
+	__kernel_pid_t pr_pid;
+	__kernel_pid_t pr_ppid;
+	__kernel_pid_t pr_pgrp;
+	__kernel_pid_t pr_sid;
+	char pr_fname[16];
+	char pr_psargs[80];
+};
+
+LAYOUT(elf_prstatus, struct k_elf_prstatus);
+LAYOUT(elf_prpsinfo, struct k_elf_prpsinfo);

@@ -15,6 +15,12 @@ typedef Elf32_Phdr Phdr;
 #endif
 extern char _start[];
 
+#ifdef __thumb__
+#define NAME "auxv-thumb"
+#else
+#define NAME "auxv"
+#endif
+
 static word *aux;
 
 static word *entry(unsigned type)
@@ -88,7 +94,7 @@ int program(word *sp)
 	for (int i = 0; r && i < 16; i++)
 		any |= ((uint8_t *)*r)[i];
 	CHECK("random bytes", any);
-	CHECK("file name", entry(AT_EXECFN) && same_tail((char *)*entry(AT_EXECFN), "auxv"));
+	CHECK("file name", entry(AT_EXECFN) && same_tail((char *)*entry(AT_EXECFN), NAME));
 #if defined(__powerpc__)
 	CHECK("cache blocks", entry(AT_DCACHEBSIZE) && *entry(AT_DCACHEBSIZE) >= 16 && entry(AT_ICACHEBSIZE) && entry(AT_UCACHEBSIZE));
 	CHECK("hardware", entry(AT_HWCAP) && (*entry(AT_HWCAP) & (sizeof(word) == 8 ? 0xc0000000 : 0x80000000)));

@@ -76,7 +76,7 @@ __attribute__((noinline)) static void die(const char *how)
 #if defined(__x86_64__) || defined(__i386__)
 		__asm__ volatile("hlt");
 #elif defined(__arm__)
-		__asm__ volatile("udf #1");
+		__asm__ volatile("mcr p15, 0, r0, c2, c0, 0"); /* TTBR0 */
 #elif defined(__aarch64__)
 		__asm__ volatile("msr daifset, #2");
 #else

@@ -6,9 +6,9 @@ enum { ENOSYS = 38 };
 int program(word *sp)
 {
 #ifdef __arm__
-	/* From 0xf0000 on are ARM's own calls; what lies beyond them is an
-	   illegal instruction. */
-	static const word nr[] = {777, 7777, 0xffff, 0x10000, 0xeffff, 0xf0000, 0xf0007, 0xf07ff};
+	/* From 0xf0000 on are ARM's own calls; the first is a jump to 0, what lies
+	   beyond them is an illegal instruction. */
+	static const word nr[] = {777, 7777, 0xffff, 0x10000, 0xeffff, 0xf0007, 0xf0010, 0xf07ff};
 #else
 	static const word nr[] = {777, 7777, 0xffff, 0x10000, 0x7fffffff, -1, -38, -4096};
 #endif

@@ -1,0 +1,355 @@
+package emu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/regset"
+	"github.com/utemu/utemu/stepper"
+)
+
+// Target is a task as stepper.Target: it takes the place of Task.Run. Its
+// methods are for the goroutine that would run the task.
+//
+// It is a tracer of the task and stands before its kernel: signals of faults
+// and traps come to it first.
+type Target struct {
+	t     *Task
+	inner Kernel
+
+	events bool          // of the resume that is under way
+	stop   *stepper.Stop // what it has to tell
+	told   stepper.Stop  // where stop points to
+	fault  *Fault        // the signal that the last stop told of
+	ended  bool
+	slots  []uint64
+	ctx    context.Context
+}
+
+var _ stepper.Slotter = (*Target)(nil)
+
+// NewTarget makes a target of a task that does not run. It fails if something
+// else holds the task already.
+func NewTarget(t *Task) (*Target, error) {
+	if t.Controller() != nil {
+		return nil, errors.New("emu: the task is traced already")
+	}
+	g := &Target{t: t, inner: t.kernel}
+	t.kernel = targetKernel{t.kernel, g}
+	t.UpdateTracer(func(old Tracer) Tracer {
+		if old == nil {
+			old = NoTracer{}
+		}
+		return targetTracer{old, g}
+	})
+	return g, nil
+}
+
+// targetKernel is the task's kernel behind a target.
+type targetKernel struct {
+	Kernel
+	g *Target
+}
+
+// Fault implements Kernel.
+func (k targetKernel) Fault(t *Task, f Fault) error {
+	if t != k.g.t {
+		return k.Kernel.Fault(t, f)
+	}
+	k.g.faulted(f)
+	return nil
+}
+
+// targetTracer hears of what ends a resume with Limit.Events.
+type targetTracer struct {
+	Tracer
+	g *Target
+}
+
+// SyscallExit implements Tracer.
+func (r targetTracer) SyscallExit(t *Task) {
+	r.Tracer.SyscallExit(t)
+	if t == r.g.t {
+		r.g.event(stepper.Stop{Why: stepper.Syscall})
+	}
+}
+
+// Handler implements Tracer.
+func (r targetTracer) Handler(t *Task, s Signal) {
+	r.Tracer.Handler(t, s)
+	if t == r.g.t {
+		r.g.event(stepper.Stop{Why: stepper.Handler, Signo: int(s.No)})
+	}
+}
+
+// Exec implements Tracer.
+func (r targetTracer) Exec(t *Task) {
+	r.Tracer.Exec(t)
+	if t == r.g.t {
+		r.g.slots = nil
+		r.g.event(stepper.Stop{Why: stepper.Exec})
+	}
+}
+
+// event notes an event if the resume is to tell of it. The first of a resume
+// counts.
+func (g *Target) event(s stepper.Stop) {
+	if g.events && g.stop == nil {
+		g.told = s
+		g.stop = &g.told
+	}
+}
+
+func (g *Target) faulted(f Fault) {
+	g.fault = &f
+	g.told = stepper.Stop{
+		Why: stepper.Signal, Signo: int(f.No), Code: f.Code, Addr: f.Addr, Trap: f.No == unix.SIGTRAP,
+		Fetch: f.Access == arch.Exec || f.Access == 0 && f.Addr == f.PC && (f.No == unix.SIGSEGV || f.No == unix.SIGBUS),
+	}
+	g.stop = &g.told
+}
+
+// Task is the task behind the target.
+func (g *Target) Task() *Task { return g.t }
+
+// Arch implements stepper.Target.
+func (g *Target) Arch() *arch.Arch { return g.t.Proc.Arch }
+
+// Regs implements stepper.Target.
+func (g *Target) Regs() regset.Regs { return g.t.Proc.cpu }
+
+// Mem implements stepper.Target.
+func (g *Target) Mem() arch.Memory { return g.t.Proc.cpu }
+
+// Caps implements stepper.Target.
+func (g *Target) Caps() stepper.Caps {
+	return stepper.CanInsns | stepper.CanStops | stepper.CanEvents | stepper.CanSlots
+}
+
+// Amend implements stepper.Target.
+func (g *Target) Amend(s stepper.Stop) {
+	switch {
+	case s.Signo == 0 || g.fault == nil:
+		g.fault = nil
+	default:
+		f := g.fault
+		f.No, f.Code, f.Addr, f.PC = unix.Signal(s.Signo), s.Code, s.Addr, s.PC
+	}
+}
+
+// Shared tells whether a breakpoint instruction at addr would be written to a
+// file or be seen by other processes.
+func (g *Target) Shared(addr uint64) bool {
+	v := g.t.Proc.Space.Find(addr)
+	return v != nil && v.Flags&MapShared != 0
+}
+
+// Slot implements stepper.Slotter: pages of the name that Linux gives to those
+// of uprobes.
+func (g *Target) Slot(near uint64) (uint64, error) {
+	s := g.t.Proc.Space
+	for _, a := range g.slots {
+		if v := s.Find(a); v != nil && v.Name == slotName && distance(a, near) < slotReach {
+			return a, nil
+		}
+	}
+	near &^= PageSize - 1
+	for off := uint64(1 << 20); off < slotReach; off += 1 << 20 {
+		for _, a := range []uint64{near + off, near - off} {
+			if a < g.Arch().Start.MinAddr || a+PageSize > g.Arch().Start.TaskSize || distance(a, near) != off || !s.Free(a, PageSize) {
+				continue
+			}
+			v := VMA{Addr: a, End: a + PageSize, Prot: arch.Read | arch.Exec, Name: slotName, Flags: MapFixedName | MapDontFork}
+			if err := s.MapKernel(v, nil); err != nil {
+				return 0, fmt.Errorf("emu: slot near %#x: %w", near, err)
+			}
+			g.slots = append(g.slots, a)
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf("emu: no room for a slot near %#x", near)
+}
+
+const (
+	slotName  = "[uprobes]"
+	slotReach = 1 << 30
+)
+
+func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
+
+// Resume implements stepper.Target.
+func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, error) {
+	t := g.t
+	if g.ended {
+		return stepper.Stop{}, stepper.ErrExited
+	}
+	if ctx != g.ctx { // comparing spares an allocation
+		g.ctx = ctx
+		t.ctx.Store(&ctx)
+	}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, t.Proc.Interrupt)()
+	}
+	g.stop, g.events = nil, l.Events
+	if f := g.fault; f != nil {
+		g.fault = nil
+		if err := g.inner.Fault(t, *f); err != nil {
+			return stepper.Stop{}, err
+		}
+	}
+	for {
+		st, done, err := g.once(ctx, l)
+		if err != nil || done {
+			st.PC = g.Regs().Reg(g.Arch().PC)
+			return st, err
+		}
+	}
+}
+
+// once goes to user mode and back unless there is something to tell before.
+func (g *Target) once(ctx context.Context, l stepper.Limit) (stepper.Stop, bool, error) {
+	t := g.t
+	if !l.Hold {
+		if err := t.kernel.Pending(t); err != nil {
+			return stepper.Stop{}, false, err
+		}
+	}
+	if st, ok := g.tell(); ok {
+		return st, true, nil
+	}
+	if l.Settle {
+		return stepper.Stop{Why: stepper.Settled}, true, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return stepper.Stop{}, false, err
+	}
+	var st stepper.Stop
+	var done bool
+	var err error
+	if l.Insns != 0 {
+		st, done, err = g.insns(l)
+	} else {
+		st, done, err = g.run(stepper.Limit{Stops: l.Stops, Taken: l.Taken})
+	}
+	if err != nil || done {
+		return st, done, err
+	}
+	st, done = g.tell()
+	return st, done, nil
+}
+
+// tell is what the resume has come to by events.
+func (g *Target) tell() (stepper.Stop, bool) {
+	t := g.t
+	if t.status != nil {
+		g.ended = true
+		t.exit()
+		return stepper.Stop{Why: stepper.Exited, Code: t.status.wait()}, true
+	}
+	if g.stop != nil {
+		return *g.stop, true
+	}
+	return stepper.Stop{}, false
+}
+
+// run runs up to a stop of the engine and acts on it. It is false if the run
+// is to go on.
+func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
+	t := g.t
+	cpu, tr := t.Proc.cpu, &t.Proc.tracing
+	if err := tr.start(cpu); err != nil {
+		return stepper.Stop{}, false, err
+	}
+	why, exc, err := cpu.run(l)
+	if err != nil {
+		return stepper.Stop{}, false, err
+	}
+	if why == stepper.Exception {
+		return stepper.Stop{}, false, t.exception(exc)
+	}
+	if err := tr.stopped(cpu, why, cpu.between); err != nil {
+		return stepper.Stop{}, false, err
+	}
+	switch why {
+	case stepper.InsnLimit, stepper.Address, stepper.TakenBranch:
+		return stepper.Stop{Why: why}, true, nil
+	}
+	return stepper.Stop{}, false, nil
+}
+
+// insns runs a number of instructions one by one.
+func (g *Target) insns(l stepper.Limit) (stepper.Stop, bool, error) {
+	for range l.Insns {
+		if ran, err := g.insn(); err != nil || !ran {
+			return stepper.Stop{}, false, err
+		}
+		if g.stop != nil || g.t.status != nil {
+			return stepper.Stop{}, false, nil
+		}
+	}
+	return stepper.Stop{Why: stepper.InsnLimit}, true, nil
+}
+
+// insn runs one instruction. It is false if that did not come to its end.
+func (g *Target) insn() (bool, error) {
+	a, cpu := g.Arch(), g.t.Proc.cpu
+	if a.BreakIT != nil && a.State(cpu) != 0 {
+		i, err := a.Insn(cpu, cpu)
+		if err == nil && (i.Is(arch.IsIT) || i.IT != 0) {
+			return g.slot(i)
+		}
+	}
+	pc := cpu.Reg(a.PC)
+	ran, err := g.single(pc)
+	if !ran || err != nil || a.Spent == nil || cpu.Reg(a.PC) != pc {
+		return ran, err
+	}
+	// The library comes back to a repeated instruction that has nothing left
+	// to do.
+	if i, err := a.Insn(cpu, cpu); err != nil || !i.Is(arch.IsRepeat) || !a.Spent(i, cpu) {
+		return true, nil
+	}
+	return g.single(pc)
+}
+
+// single has the engine run one instruction. One that the kernel emulates
+// counts, one that it has run again does not.
+func (g *Target) single(pc uint64) (bool, error) {
+	for {
+		_, done, err := g.run(stepper.Limit{Insns: 1})
+		switch {
+		case err != nil || done:
+			return done, err
+		case g.stop != nil || g.t.status != nil:
+			return false, nil
+		case g.Regs().Reg(g.Arch().PC) != pc:
+			return true, nil
+		}
+	}
+}
+
+// slot runs an instruction in an IT block of Thumb, which the library would run
+// on from to the block's end: as the last one of a block of its own.
+func (g *Target) slot(i arch.Insn) (bool, error) {
+	a, cpu := g.Arch(), g.t.Proc.cpu
+	if i.Is(arch.IsIT) || !a.Holds(i, cpu) {
+		return true, a.Simulate(i, cpu, cpu)
+	}
+	_, mend, err := a.Move(i, cpu, cpu, i.PC)
+	if err != nil {
+		return false, err
+	}
+	ran, err := g.single(i.PC)
+	if err != nil || g.t.status != nil {
+		return ran, err
+	}
+	if g.stop != nil && g.stop.Why != stepper.Signal {
+		return ran, nil // a system call, which leaves the block
+	}
+	_, err = mend(!ran)
+	return ran, err
+}

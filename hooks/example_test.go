@@ -1,0 +1,166 @@
+package hooks_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/hooks"
+)
+
+// load loads one of the programs of this repository.
+func load(arch, program string, args ...string) *utemu.Machine {
+	path := "../testdata/bins/" + arch + "/" + program
+	m, err := utemu.Load(utemu.Config{Path: path, Args: append([]string{program}, args...), Stdout: os.Stdout})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return m
+}
+
+// attach attaches an engine with events.
+func attach(m *utemu.Machine, ops *hooks.Ops, ev hooks.Event) *hooks.Engine {
+	e, err := hooks.Attach(m.Task(), hooks.AttachCreate, ops, nil)
+	if err == nil {
+		err = e.SetEvents(ev)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
+}
+
+// The system calls of a program are logged.
+func Example() {
+	m := load("ppc", "hello")
+	defer m.Close()
+	attach(m, &hooks.Ops{
+		Name: "calls",
+		SyscallEntry: func(_ *hooks.Call, s *hooks.Syscall) hooks.Action {
+			fmt.Printf("%s(%d, ...)\n", s.Name(), s.Arg(0))
+			return hooks.Action{}
+		},
+		SyscallExit: func(_ *hooks.Call, s *hooks.Syscall) hooks.Resume {
+			v, errno := s.Result()
+			fmt.Println("  =", v, errno != 0)
+			return hooks.Run
+		},
+	}, hooks.EventSyscall)
+	if _, err := m.Run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// write(1, ...)
+	// hello, world
+	//   = 13 false
+	// exit_group(0, ...)
+}
+
+// A task is stopped before its first instruction, and another goroutine reads
+// its registers. At an exec the same is done by answering Stop from Ops.Exec.
+func ExampleEngine_Examine() {
+	m := load("aarch64", "hello")
+	defer m.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e := attach(m, &hooks.Ops{Name: "stop"}, 0)
+	fmt.Println(e.Control(hooks.Stop))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, err := m.Run(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
+	if err := e.Task().WaitStop(ctx); err != nil {
+		log.Fatal(err)
+	}
+	err := e.Examine(func(x *hooks.Examiner) error {
+		fmt.Println("stack aligned:", x.Regs().Reg(x.Arch().SP)%16 == 0)
+		return nil
+	})
+	if err == nil {
+		err = e.Control(hooks.Detach)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-done
+	// Output:
+	// hooks: not yet: the task is running, or in a callback
+	// stack aligned: true
+	// hello, world
+}
+
+// A system call is left out, and gets the result that the engine gives it.
+func ExampleSyscall_SetResult() {
+	m := load("x86_64", "hello")
+	defer m.Close()
+	attach(m, &hooks.Ops{
+		Name: "quiet",
+		SyscallEntry: func(_ *hooks.Call, s *hooks.Syscall) hooks.Action {
+			if s.Name() != "write" {
+				return hooks.Action{}
+			}
+			s.SetResult(s.Arg(2), 0)
+			return hooks.Action{Syscall: hooks.SysAbort}
+		},
+	}, hooks.EventSyscallEntry)
+	status, err := m.Run(context.Background())
+	fmt.Println("status", status.Code, err)
+	// Output:
+	// status 0 <nil>
+}
+
+// A signal is made out of nothing: Interrupt leads to a report without a
+// signal, which an engine may fill in.
+func ExampleOps_signal() {
+	m := load("arm", "hello")
+	defer m.Close()
+	attach(m, &hooks.Ops{
+		Name:        "inject",
+		SyscallExit: func(*hooks.Call, *hooks.Syscall) hooks.Resume { return hooks.Interrupt },
+		Signal: func(_ *hooks.Call, s *hooks.SignalReport) hooks.Action {
+			if s.Event != 0 {
+				return hooks.Action{}
+			}
+			s.Info.No = unix.SIGUSR1
+			return hooks.Action{Signal: hooks.SigDeliver}
+		},
+	}, hooks.EventQuiesce|hooks.EventSyscallExit)
+	status, err := m.Run(context.Background())
+	fmt.Println("died of", status.Signal, err)
+	// Output:
+	// hello, world
+	// died of user defined signal 1 <nil>
+}
+
+// A task is single-stepped, one instruction after the other.
+func ExampleEngine_Control() {
+	m := load("ppc", "hello")
+	defer m.Close()
+	steps := 0
+	e := attach(m, &hooks.Ops{
+		Name:    "step",
+		Quiesce: func(*hooks.Call, hooks.Event) hooks.Resume { return hooks.SingleStep },
+		Signal: func(_ *hooks.Call, s *hooks.SignalReport) hooks.Action {
+			steps++
+			if steps == 100 {
+				return hooks.Action{Resume: hooks.Detach, Signal: hooks.SigIgn}
+			}
+			return hooks.Action{Resume: hooks.SingleStep, Signal: hooks.SigIgn}
+		},
+	}, hooks.EventQuiesce|hooks.EventSignalCore)
+	if err := e.Control(hooks.Report); err != nil {
+		log.Fatal(err)
+	}
+	_, err := m.Run(context.Background())
+	fmt.Println(steps > 10, err)
+	// Output:
+	// hello, world
+	// true <nil>
+}

@@ -1,0 +1,89 @@
+package stepper
+
+import (
+	"context"
+
+	"github.com/utemu/utemu/emu/arch"
+)
+
+// Native has the CPU run one instruction, which leaves no trace in memory or
+// registers.
+type Native struct {
+	// Split stops inside sequences of load with reservation and conditional
+	// store too. That works on targets that keep the reservation.
+	Split bool
+}
+
+// Name implements Strategy.
+func (Native) Name() string { return "native" }
+
+// Supports implements Strategy.
+func (Native) Supports(t Target, m Mode) bool {
+	return t.Caps()&(CanInsns|CanEvents) == CanInsns|CanEvents && (m == Insn || t.Caps()&CanStops != 0)
+}
+
+// Step implements Strategy.
+func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
+	if !n.Supports(t, m) {
+		return Stop{}, ErrNoStep
+	}
+	if m != Insn {
+		return block(ctx, t, m, n.insn, runToAddress)
+	}
+	a := t.Arch()
+	if a.Exclusives && !n.Split && t.Caps()&CanStops != 0 {
+		i, err := a.Insn(t.Regs(), t.Mem())
+		if err == nil && i.Is(arch.IsLoadLink) {
+			return n.insn(ctx, t, i)
+		}
+	}
+	return n.one(ctx, t)
+}
+
+// one runs an instruction.
+func (n Native) one(ctx context.Context, t Target) (Stop, error) {
+	st, err := t.Resume(ctx, Limit{Insns: 1, Events: true})
+	if st.Why == InsnLimit {
+		st.Why = Stepped
+	}
+	return st, err
+}
+
+// insn steps over i, which is at the PC.
+func (n Native) insn(ctx context.Context, t Target, i arch.Insn) (Stop, error) {
+	if i.Is(arch.IsLoadLink) && !n.Split {
+		if ends, ok := sequence(t, i); ok {
+			return stepTo(ctx, t, ends)
+		}
+		st, err := n.one(ctx, t)
+		st.Note = noteOpen
+		return st, err
+	}
+	d, err := dests(t, i)
+	if err != nil {
+		d = nil
+	}
+	st, err := n.one(ctx, t)
+	mark(&st, d)
+	return st, err
+}
+
+// noteOpen is said of a step into an atomic sequence that has no end in sight.
+const noteOpen = "atomic sequence without an end: stepped by instruction"
+
+// mark notes whether the step that st ended was a taken branch.
+func mark(st *Stop, d []arch.Dest) {
+	if st.Why != Stepped {
+		return
+	}
+	for _, x := range d {
+		if x.PC == st.PC {
+			st.Taken = x.Taken
+		}
+	}
+}
+
+// dests is where i may lead to.
+func dests(t Target, i arch.Insn) ([]arch.Dest, error) {
+	return t.Arch().Next(i, t.Regs(), t.Mem(), make([]arch.Dest, 0, 4))
+}

@@ -1,0 +1,217 @@
+package syscalls
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+)
+
+// Wake implements emu.Kernel.
+func (k *Kernel) Wake(t *emu.Task) {
+	p := t.Proc.OS.(*Process)
+	p.woken.Store(true)
+	p.alarm.Store(true)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	p.poke()
+}
+
+// Send sends the process of t a signal as the host's kernel would, all of
+// whose actions are the guest's. Any goroutine may call it.
+func (k *Kernel) Send(t *emu.Task, s unix.Signal) {
+	p := t.Proc.OS.(*Process)
+	p.notify(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
+}
+
+// poke brings the task out of user mode or of a blocking call.
+func (p *Process) poke() {
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	if p.closed {
+		return
+	}
+	p.P.Interrupt()
+	if p.blocking.Load() {
+		go p.kick()
+	}
+}
+
+// wanted tells whether a tracer wants to hear of a signal that would be
+// ignored.
+func (p *Process) wanted(no unix.Signal) bool {
+	for _, t := range p.P.Tasks() {
+		if c := t.Controller(); c != nil && c.WantsIgnored(t, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// killed tells the tracers of the process's tasks that they must not hold
+// them any longer.
+func (p *Process) killed() {
+	for _, t := range p.P.Tasks() {
+		t.ReportKill()
+	}
+}
+
+// broken tells whether a call that failed with EINTR did so for a tracer
+// alone: because of Wake, or for a signal that does nothing otherwise.
+func (p *Process) broken(ts *taskState) bool {
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	m := p.waiting(ts, ts.blocked)
+	if m == 0 {
+		return p.woken.Load()
+	}
+	for ; m != 0; m &= m - 1 {
+		no := (&sigQueue{set: m}).next(^sigset(0))
+		if d := p.Sig.get(no); !d.ignores(no) {
+			return false
+		}
+	}
+	return true
+}
+
+// forcedSignal is a signal that the CPU forces on a task (force_sig_info).
+type forcedSignal struct {
+	on    bool
+	fault emu.Fault
+}
+
+// signalQueue implements emu.SignalQueue.
+type signalQueue struct {
+	p    *Process
+	ts   *taskState
+	last sigInfo // the one dequeued last
+}
+
+// Dequeue implements emu.SignalQueue.
+func (q *signalQueue) Dequeue() (emu.Signal, emu.Sigaction, bool) {
+	p, ts := q.p, q.ts
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	p.alarm.Store(false)
+	if m := p.waiting(ts, ts.blocked); m.has(unix.SIGKILL) {
+		return p.takeSignal(ts, unix.SIGKILL).Signal, emu.Sigaction{}, true
+	}
+	if f := &ts.forced; f.on {
+		f.on = false
+		s := f.fault.Signal
+		d := p.Sig.get(s.No)
+		if d.handler == sigIgn || ts.blocked.has(s.No) {
+			d = disposition{}
+		}
+		return s, d.action(), true
+	}
+	m := p.waiting(ts, ts.blocked)
+	if m == 0 {
+		return emu.Signal{}, emu.Sigaction{}, false
+	}
+	no := (&sigQueue{set: m}).next(m)
+	d := p.Sig.get(no)
+	q.last = p.takeSignal(ts, no)
+	return q.last.Signal, d.action(), true
+}
+
+// Requeue implements emu.SignalQueue.
+func (q *signalQueue) Requeue(s emu.Signal) {
+	si := q.taken(s)
+	q.p.sigMu.Lock()
+	defer q.p.sigMu.Unlock()
+	q.ts.pend.push(si)
+	q.p.alarm.Store(true)
+}
+
+// taken is all that is known of a signal that was dequeued, as the tracer left
+// it.
+func (q *signalQueue) taken(s emu.Signal) sigInfo {
+	if q.last.No != s.No || q.last.Code != s.Code {
+		return sigInfo{Signal: s}
+	}
+	si := q.last
+	si.Signal = s
+	return si
+}
+
+// Stopping implements emu.SignalQueue: a group stop is the host process's and
+// over when it goes on.
+func (q *signalQueue) Stopping() bool { return false }
+
+// push puts a signal before all others.
+func (q *sigQueue) push(si sigInfo) {
+	q.set |= sigs(si.No)
+	q.list = append([]sigInfo{si}, q.list...)
+}
+
+func (d disposition) action() emu.Sigaction {
+	return emu.Sigaction{Handler: d.handler, Flags: d.flags, Restorer: d.restorer, Mask: uint64(d.mask)}
+}
+
+func dispositionOf(a emu.Sigaction) disposition {
+	return disposition{handler: a.Handler, flags: a.Flags, restorer: a.Restorer, mask: sigset(a.Mask)}
+}
+
+// traced is pending for a task whose signals go through a controller.
+func (k *Kernel) traced(t *emu.Task, c emu.Controller) error {
+	p, ts := t.Proc.OS.(*Process), stateOf(t)
+	p.woken.Store(false)
+	q := &signalQueue{p: p, ts: ts}
+	fault := ts.forced.fault
+	for t.Status() == nil {
+		d, ok := c.GetSignal(t, q)
+		if !ok {
+			p.redo(t, nil)
+			if p.unsave(ts) {
+				continue
+			}
+			return nil
+		}
+		if err := k.dispose(t, q, d, &fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dispose acts on a signal as the tracer left it.
+func (k *Kernel) dispose(t *emu.Task, q *signalQueue, d emu.Delivery, f *emu.Fault) error {
+	p := t.Proc.OS.(*Process)
+	switch d.Do {
+	case emu.DoHandler:
+		si := q.taken(d.Signal)
+		if f.No == si.No {
+			si.fault = f
+		}
+		return k.handle(t, &si, dispositionOf(d.Action))
+	case emu.DoStop, emu.DoTstp:
+		return p.stop(t, d.Signal.No)
+	}
+	s := emu.Status{Signal: d.Signal.No, Core: d.Do == emu.DoCore}
+	if f.No == d.Signal.No {
+		s.Fault = f
+	}
+	k.end(t, s)
+	return nil
+}
+
+// stop stops the process, and with it that of the host, until SIGCONT.
+func (p *Process) stop(t *emu.Task, no unix.Signal) error {
+	t.ReportJctl(cldStopped, cldStopped)
+	if err := stopHost(no); err != nil {
+		return fmt.Errorf("syscalls: stopping for %v: %w", no, err)
+	}
+	t.ReportJctlDone()
+	t.ReportJctl(cldContinued, cldContinued)
+	return nil
+}
+
+// Codes of SIGCHLD (asm-generic/siginfo.h).
+const (
+	cldStopped   = 5
+	cldContinued = 6
+)

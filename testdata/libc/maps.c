@@ -1,0 +1,123 @@
+/* mmap and its kin as the library gives them. */
+#include "t.h"
+
+#include <sys/mman.h>
+
+#define PAGE 4096
+static char *anon(size_t n) { return mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+
+static void remapping(void)
+{
+	char *p = anon(5 * PAGE);
+	for (int i = 0; i < 4; i++)
+		p[i * PAGE] = 'a' + i;
+	char *wall = mmap(p + 4 * PAGE, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK(wall == p + 4 * PAGE);
+	ERR(ENOMEM, (intptr_t)mremap(p, 4 * PAGE, 8 * PAGE, 0));
+	char *q = mremap(p, 4 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED && q != p && q[3 * PAGE] == 'd' && q[63 * PAGE] == 0);
+	unsigned char in[4];
+	ERR(ENOMEM, mincore(p, 4 * PAGE, in));
+	CHECK(mremap(q, 64 * PAGE, 2 * PAGE, 0) == q && q[PAGE] == 'b');
+	char *to = anon(8 * PAGE);
+	CHECK(mremap(q, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + PAGE) == to + PAGE && to[PAGE] == 'a' && to[2 * PAGE] == 'b');
+	CHECK(munmap(to, 8 * PAGE) == 0);
+	char *keep = anon(2 * PAGE);
+	keep[0] = 'k';
+	char *dup = mremap(keep, PAGE, PAGE, MREMAP_MAYMOVE | 4 /* MREMAP_DONTUNMAP */);
+	CHECK(dup != MAP_FAILED && dup != keep && dup[0] == 'k' && keep[0] == 0);
+}
+
+static void files(void)
+{
+	put("file", "0123456789");
+	int fd = open("file", O_RDWR);
+	MUST(fd >= 0 && ftruncate(fd, 3 * PAGE) == 0);
+	char *s = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	char *o = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2 * PAGE);
+	MUST(s != MAP_FAILED && p != MAP_FAILED && o != MAP_FAILED);
+	s[2 * PAGE + 5] = 'x';
+	s[1] = 'S';
+	p[2] = 'P';
+	char b[10];
+	CHECK(o[5] == 'x' && p[1] == 'S' && pread(fd, b, 10, 0) == 10 && memcmp(b, "0S23456789", 10) == 0);
+	CHECK(pwrite(fd, "W", 1, 2) == 1 && s[2] == 'W' && p[2] == 'P');
+	CHECK(msync(s, 3 * PAGE, MS_SYNC) == 0 && munmap(p + PAGE, PAGE) == 0);
+	CHECK(read(fd, s + PAGE, 10) == 10 && s[PAGE] == '0');
+	close(fd);
+	CHECK(unlink("file") == 0 && s[2] == 'W');
+	fd = open("/dev/zero", O_RDWR);
+	char *z = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(z != MAP_FAILED && z[100] == 0 && (z[100] = 1));
+	close(fd);
+	ERR(EBADF, (intptr_t)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 99, 0));
+	ERR(EINVAL, (intptr_t)mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+static void rights(void)
+{
+	char *p = anon(3 * PAGE);
+	int pp[2];
+	MUST(pipe(pp) == 0);
+	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0);
+	ERR(EFAULT, write(pp[1], "x", 1) == 1 ? read(pp[0], p + PAGE, 1) : 0);
+	CHECK(mprotect(p + PAGE, PAGE, PROT_NONE) == 0);
+	ERR(EFAULT, write(pp[1], p + PAGE, 1));
+	CHECK(mprotect(p, 3 * PAGE, PROT_READ | PROT_WRITE) == 0 && (p[PAGE] = 1));
+	ERR(EINVAL, mprotect(p + 1, PAGE, PROT_READ));
+	CHECK(munmap(p + PAGE, PAGE) == 0);
+	ERR(ENOMEM, mprotect(p, 3 * PAGE, PROT_READ));
+	CHECK(madvise(p + 2 * PAGE, PAGE, MADV_DONTNEED) == 0);
+	ERR(EEXIST, (intptr_t)mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	CHECK(mlock(p, PAGE) == 0 || errno == ENOMEM || errno == EPERM);
+	CHECK(munlock(p, PAGE) == 0);
+	int fd = memfd_create("m", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	MUST(fd >= 0 && ftruncate(fd, PAGE) == 0);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+	ERR(EPERM, write(fd, "x", 1));
+	ERR(EPERM, (intptr_t)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+}
+
+static void many(void)
+{
+	char *p[500];
+	int ok = 1;
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 500; i++) {
+			p[i] = anon((i % 7 + 1) * PAGE);
+			p[i][(i % 7) * PAGE] = i;
+		}
+		for (int i = 0; i < 500; i += 2)
+			munmap(p[i], (i % 7 + 1) * PAGE);
+		for (int i = 1; i < 500; i += 2) {
+			ok &= p[i][(i % 7) * PAGE] == (char)i;
+			munmap(p[i], (i % 7 + 1) * PAGE);
+		}
+	}
+	CHECK(ok);
+}
+
+static void hole(void)
+{
+	char *p = anon(1 << 20);
+	for (int i = 0; i < 1 << 20; i += PAGE)
+		p[i] = i / PAGE;
+	int ok = 1;
+	for (int i = 1; i < 256; i += 2)
+		ok &= mprotect(p + i * PAGE, PAGE, PROT_READ) == 0;
+	for (int i = 0; i < 256; i++)
+		ok &= p[i * PAGE] == (char)i;
+	CHECK(ok && munmap(p, 1 << 20) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	enter(argc, argv);
+	remapping();
+	files();
+	rights();
+	many();
+	hole();
+	return done();
+}
