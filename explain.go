@@ -15,18 +15,25 @@ func EngineVersion() string { return emu.EngineVersion() }
 // Stock tells whether the machine runs on the library as it is, and why.
 func (m *Machine) Stock() (bool, string) { return m.proc.CPU().Stock() }
 
-// Explain says in one line how a guest was killed: by which signal, where, and
-// which address it wanted.
+// CoreError is why the core file that Config.Core names could not be written,
+// nil if it was or there was no need. It is for after Run.
+func (m *Machine) CoreError() error { return m.kernel.CoreError() }
+
+// Explain says in one line how a guest was killed: by which signal, where,
+// which address it wanted, and whether it left a core file.
 func (m *Machine) Explain(s emu.Status) string {
 	name := unix.SignalName(s.Signal)
 	if name == "" {
 		name = fmt.Sprintf("signal %d", int(s.Signal))
 	}
-	f := s.Fault
-	if f == nil {
-		return "killed by " + name
+	how := "killed by " + name
+	if f := s.Fault; f != nil {
+		how += fmt.Sprintf(": %s at %s", cause(f), m.Where(f.PC))
 	}
-	return fmt.Sprintf("killed by %s: %s at %s", name, cause(f), m.Where(f.PC))
+	if s.Core {
+		how += " (core dumped)"
+	}
+	return how
 }
 
 // Where names an address: the symbol and distance with the address and the

@@ -23,6 +23,7 @@ type image struct {
 	prog *elf.Program
 
 	execfn string // as the caller named it
+	random *[16]byte
 	argv   []string
 
 	elf   *elf.Image
@@ -50,7 +51,7 @@ func (m *Machine) open(path string, argv []string, host func(string) (string, er
 	if err != nil {
 		return nil, err
 	}
-	im := &image{file: t.File, path: t.Name, execfn: path, argv: t.Argv}
+	im := &image{file: t.File, path: t.Name, execfn: path, argv: t.Argv, random: m.cfg.Random}
 	return im, im.read(m)
 }
 
@@ -188,7 +189,9 @@ func (im *image) fill(p *emu.Process, env []string, limit *unix.Rlimit) error {
 		sc.BasePlatform = p.Model.Platform
 	}
 	sc.Secure = sc.UID != sc.EUID || sc.GID != sc.EGID
-	if _, err := rand.Read(sc.Random[:]); err != nil {
+	if r := im.random; r != nil {
+		sc.Random = *r
+	} else if _, err := rand.Read(sc.Random[:]); err != nil {
 		return err
 	}
 	if im.stack, err = elf.Stack(s, im.elf, sc); err != nil {

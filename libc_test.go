@@ -31,6 +31,8 @@ type libcTarget struct {
 	flags   []string
 	vector  []string // what turns the vector unit on
 	sysroot string   // as a user would give it with -L
+	soft    bool     // floating point is done by the compiler's library
+	noPIE   bool     // Debian's libc has no start file for static-pie
 }
 
 var libcTargets = []libcTarget{
@@ -38,16 +40,16 @@ var libcTargets = []libcTarget{
 	{name: "i386", arch: "i386", cc: "i686-linux-gnu-gcc", cxx: "i686-linux-gnu-g++",
 		vector: []string{"-msse2"}, sysroot: "/usr/i686-linux-gnu"},
 	{name: "arm", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-marm"},
-		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf"},
+		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf", noPIE: true},
 	{name: "thumb", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-mthumb"},
-		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf"},
-	{name: "armel", arch: "arm", cc: "arm-linux-gnueabi-gcc", sysroot: "/usr/arm-linux-gnueabi"},
+		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf", noPIE: true},
+	{name: "armel", arch: "arm", cc: "arm-linux-gnueabi-gcc", sysroot: "/usr/arm-linux-gnueabi", soft: true, noPIE: true},
 	{name: "aarch64", arch: "aarch64", cc: "aarch64-linux-gnu-gcc", cxx: "aarch64-linux-gnu-g++",
 		sysroot: "/usr/aarch64-linux-gnu"},
 	{name: "ppc", arch: "ppc", cc: "powerpc-linux-gnu-gcc", cxx: "powerpc-linux-gnu-g++",
-		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu"},
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu", noPIE: true},
 	{name: "ppc64", arch: "ppc64", cc: "powerpc64-linux-gnu-gcc",
-		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu"},
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu", noPIE: true},
 }
 
 // libcLink is a way to link a program.
@@ -74,8 +76,10 @@ var libcLinks = []libcLink{
 type libcProgram struct {
 	dynamic bool   // is not for static linking
 	float   bool   // computes with floating point
+	hard    bool   // looks at the floating-point unit
 	vector  bool   // is built for the vector unit
 	plugin  string // a source that is built as a shared library, argument 2
+	slow    bool   // takes long to compile
 	flags   []string
 }
 
@@ -83,6 +87,9 @@ var libcPrograms = map[string]libcProgram{
 	"dl.c":         {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
 	"floats.c":     {float: true},
 	"longdouble.c": {float: true},
+	"library.cc":   {slow: true},
+	"integer.c":    {flags: []string{"-latomic"}},
+	"rounding.c":   {float: true, hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"vector.c":     {vector: true},
 }
 
@@ -97,11 +104,13 @@ func TestLibc(t *testing.T) {
 	full := os.Getenv("UTEMU_FULL") == "1"
 	for i, src := range libcSources(t) {
 		for j, target := range libcTargets {
-			if libcPrograms[src].float && !libcFloat(target) || strings.HasSuffix(src, ".cc") && target.cxx == "" {
+			prog := libcPrograms[src]
+			if prog.float && !libcFloat(target) || prog.hard && target.soft || strings.HasSuffix(src, ".cc") && target.cxx == "" {
 				continue
 			}
-			for k, link := range libcWays(src) {
-				if !full && k != (i+j)%len(libcWays(src)) || testing.Short() && (i+j)%3 != 0 {
+			ways := libcWays(src, target)
+			for k, link := range ways {
+				if !full && k != (i+j)%len(ways) || (testing.Short() || prog.slow && !full) && (i+j)%3 != 0 {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%s/%s", src, target.name, link.name), func(t *testing.T) {
@@ -114,8 +123,10 @@ func TestLibc(t *testing.T) {
 }
 
 // libcWays are the ways to link a program.
-func libcWays(src string) []libcLink {
-	return slices.DeleteFunc(slices.Clone(libcLinks), func(l libcLink) bool { return l.static && libcPrograms[src].dynamic })
+func libcWays(src string, target libcTarget) []libcLink {
+	return slices.DeleteFunc(slices.Clone(libcLinks), func(l libcLink) bool {
+		return l.static && libcPrograms[src].dynamic || target.noPIE && strings.HasPrefix(l.name, "static-pie")
+	})
 }
 
 // libcSources are the names of the programs.
@@ -304,4 +315,3 @@ func TestLibcInterpreter(t *testing.T) {
 		})
 	}
 }
-

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -56,6 +57,15 @@ type Config struct {
 	// Stock runs on the library as it is, without the shim that makes its
 	// memory accesses fast.
 	Stock bool
+	// Core is the core file that a guest leaves when a signal kills it whose
+	// action is to dump core, whatever the limit is (ulimit -c); "%" means what
+	// it does in core(5)'s core_pattern. With "" that limit, inherited from this
+	// process, and the host's core_pattern decide.
+	Core string
+	// Random are the bytes that the program gets at AT_RANDOM, for runs that are
+	// to be alike; nil means fresh ones.
+	Random *[16]byte
+
 	// Log gets a line for each thing worth telling a user who wants to know,
 	// such as a system call that is not supported. Nil drops them.
 	Log func(line string)
@@ -92,8 +102,15 @@ func Load(c Config) (*Machine, error) {
 	if c.MemLimit == 0 {
 		c.MemLimit = defaultMemLimit()
 	}
+	if c.Core != "" {
+		abs, err := filepath.Abs(c.Core)
+		if err != nil {
+			return nil, fmt.Errorf("utemu: core file: %w", err)
+		}
+		c.Core = abs
+	}
 	m := &Machine{cfg: c}
-	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, Log: c.Log, Exec: m.exec})
+	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, CoreFile: c.Core, Log: c.Log, Exec: m.exec})
 	im, err := m.open(c.Path, c.Args, nil)
 	if err != nil {
 		return nil, err

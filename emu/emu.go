@@ -129,7 +129,7 @@ type Fault struct {
 type Status struct {
 	Code   int
 	Signal unix.Signal
-	Core   bool
+	Core   bool   // a core file was written for Signal
 	Fault  *Fault // what killed it, if a fault did
 }
 

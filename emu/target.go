@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -153,7 +154,7 @@ func (g *Target) Shared(addr uint64) bool {
 func (g *Target) Slot(near uint64) (uint64, error) {
 	s := g.t.Proc.Space
 	for _, a := range g.slots {
-		if v := s.Find(a); v != nil && v.Name == slotName && distance(a, near) < slotReach {
+		if v := s.Find(a); v != nil && v.Name == slotName && (distance(a, near) < slotReach || g.remote(near)) {
 			return a, nil
 		}
 	}
@@ -163,21 +164,33 @@ func (g *Target) Slot(near uint64) (uint64, error) {
 			if a < g.Arch().Start.MinAddr || a+PageSize > g.Arch().Start.TaskSize || distance(a, near) != off || !s.Free(a, PageSize) {
 				continue
 			}
-			v := VMA{Addr: a, End: a + PageSize, Prot: arch.Read | arch.Exec, Name: slotName, Flags: MapFixedName | MapDontFork}
-			if err := s.MapKernel(v, nil); err != nil {
-				return 0, fmt.Errorf("emu: slot near %#x: %w", near, err)
-			}
-			g.slots = append(g.slots, a)
-			return a, nil
+			return g.addSlot(a)
 		}
 	}
-	return 0, fmt.Errorf("emu: no room for a slot near %#x", near)
+	a, err := s.Gap(PageSize, PageSize)
+	if err != nil {
+		return 0, fmt.Errorf("emu: no room for a slot: %w", err)
+	}
+	return g.addSlot(a)
+}
+
+// addSlot makes the page at a one for slots.
+func (g *Target) addSlot(a uint64) (uint64, error) {
+	v := VMA{Addr: a, End: a + PageSize, Prot: arch.Read | arch.Exec, Name: slotName, Flags: MapFixedName | MapDontFork}
+	if err := g.t.Proc.Space.MapKernel(v, nil); err != nil {
+		return 0, fmt.Errorf("emu: slot at %#x: %w", a, err)
+	}
+	g.slots = append(g.slots, a)
+	return a, nil
 }
 
 const (
 	slotName  = "[uprobes]"
 	slotReach = 1 << 30
 )
+
+// remote tells whether there is no room near an address.
+func (g *Target) remote(near uint64) bool { return near >= g.Arch().Start.TaskSize-slotReach }
 
 func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 
@@ -233,7 +246,7 @@ func (g *Target) once(ctx context.Context, l stepper.Limit) (stepper.Stop, bool,
 	if l.Insns != 0 {
 		st, done, err = g.insns(l)
 	} else {
-		st, done, err = g.run(stepper.Limit{Stops: l.Stops, Taken: l.Taken})
+		st, done, err = g.runTo(stepper.Limit{Stops: l.Stops, Taken: l.Taken})
 	}
 	if err != nil || done {
 		return st, done, err
@@ -264,12 +277,21 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	if err := tr.start(cpu); err != nil {
 		return stepper.Stop{}, false, err
 	}
+	start := cpu.Reg(g.Arch().PC)
 	why, exc, err := cpu.run(l)
 	if err != nil {
 		return stepper.Stop{}, false, err
 	}
 	if why == stepper.Exception {
-		return stepper.Stop{}, false, t.exception(exc)
+		err := t.exception(exc)
+		if err != nil || g.stop != nil || t.status != nil {
+			return stepper.Stop{}, false, err
+		}
+		// An instruction that the kernel has emulated may lead to a stop, which
+		// the engine would run over.
+		at := g.Regs().Reg(g.Arch().PC)
+		_, found := slices.BinarySearch(l.Stops, at)
+		return stepper.Stop{Why: stepper.Address}, found && at != start, nil
 	}
 	if err := tr.stopped(cpu, why, cpu.between); err != nil {
 		return stepper.Stop{}, false, err
@@ -279,6 +301,57 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 		return stepper.Stop{Why: why}, true, nil
 	}
 	return stepper.Stop{}, false, nil
+}
+
+// runTo is run, exact in IT blocks of Thumb too, which the library cannot stop
+// in: the instructions of one are run one by one, if there is a stop in it.
+func (g *Target) runTo(l stepper.Limit) (stepper.Stop, bool, error) {
+	a, cpu := g.Arch(), g.t.Proc.cpu
+	if a.BreakIT == nil || len(l.Stops) == 0 || a.State(cpu) == 0 {
+		return g.run(l)
+	}
+	for {
+		i, err := a.Insn(cpu, cpu)
+		if err != nil || !i.Is(arch.IsIT) && i.IT == 0 {
+			break
+		}
+		if ran, err := g.insn(); err != nil || !ran || g.stop != nil || g.t.status != nil {
+			return stepper.Stop{}, false, err
+		}
+		if _, ok := slices.BinarySearch(l.Stops, cpu.Reg(a.PC)); ok {
+			return stepper.Stop{Why: stepper.Address}, true, nil
+		}
+	}
+	all := g.blocksOf(l.Stops)
+	st, done, err := g.run(stepper.Limit{Stops: all, Taken: l.Taken})
+	if done && st.Why == stepper.Address && len(all) != len(l.Stops) {
+		_, done = slices.BinarySearch(l.Stops, cpu.Reg(a.PC))
+	}
+	return st, done, err
+}
+
+// blocksOf adds to stops the IT instructions of the blocks that they lie in.
+func (g *Target) blocksOf(stops []uint64) []uint64 {
+	a, cpu := g.Arch(), g.t.Proc.cpu
+	all := stops
+	for _, at := range stops {
+		for back := uint64(2); back <= 14; back += 2 {
+			i, err := a.Decode(cpu, cpu, at-back)
+			if err != nil || !i.Is(arch.IsIT) {
+				continue
+			}
+			for err == nil && i.PC < at {
+				i, err = a.Follow(i, cpu)
+			}
+			if err == nil && i.PC == at && i.IT != 0 {
+				all = append(slices.Clip(all), at-back)
+			}
+		}
+	}
+	if len(all) != len(stops) {
+		slices.Sort(all)
+	}
+	return all
 }
 
 // insns runs a number of instructions one by one.
@@ -303,17 +376,7 @@ func (g *Target) insn() (bool, error) {
 			return g.slot(i)
 		}
 	}
-	pc := cpu.Reg(a.PC)
-	ran, err := g.single(pc)
-	if !ran || err != nil || a.Spent == nil || cpu.Reg(a.PC) != pc {
-		return ran, err
-	}
-	// The library comes back to a repeated instruction that has nothing left
-	// to do.
-	if i, err := a.Insn(cpu, cpu); err != nil || !i.Is(arch.IsRepeat) || !a.Spent(i, cpu) {
-		return true, nil
-	}
-	return g.single(pc)
+	return g.single(cpu.Reg(a.PC))
 }
 
 // single has the engine run one instruction. One that the kernel emulates
@@ -322,22 +385,40 @@ func (g *Target) single(pc uint64) (bool, error) {
 	for {
 		_, done, err := g.run(stepper.Limit{Insns: 1})
 		switch {
-		case err != nil || done:
-			return done, err
-		case g.stop != nil || g.t.status != nil:
-			return false, nil
-		case g.Regs().Reg(g.Arch().PC) != pc:
+		case err != nil || g.stop != nil || g.t.status != nil:
+			return false, err
+		case g.Regs().Reg(g.Arch().PC) != pc || done && !g.again():
 			return true, nil
 		}
 	}
+}
+
+// again tells whether the instruction at the PC, where a run of it has ended,
+// is to be run again, because the library has not done anything: it starts
+// over with a store to its own block, and comes back to a repeated instruction
+// that has no iteration left.
+func (g *Target) again() bool {
+	a, cpu := g.Arch(), g.t.Proc.cpu
+	i, err := a.Insn(cpu, cpu)
+	switch {
+	case err != nil || i.Is(arch.IsBranch):
+		return false
+	case i.Is(arch.IsRepeat):
+		return a.Spent(i, cpu)
+	}
+	return true
 }
 
 // slot runs an instruction in an IT block of Thumb, which the library would run
 // on from to the block's end: as the last one of a block of its own.
 func (g *Target) slot(i arch.Insn) (bool, error) {
 	a, cpu := g.Arch(), g.t.Proc.cpu
-	if i.Is(arch.IsIT) || !a.Holds(i, cpu) {
-		return true, a.Simulate(i, cpu, cpu)
+	// A branch at the end of a block makes the library forget to look for
+	// stops in the A32 code that it translates next.
+	if i.Is(arch.IsIT) || !a.Holds(i, cpu) || a.XOL(i).How == arch.MoveSimulate {
+		if err := a.Simulate(i, cpu, cpu); err == nil {
+			return true, nil
+		}
 	}
 	_, mend, err := a.Move(i, cpu, cpu, i.PC)
 	if err != nil {
@@ -347,9 +428,10 @@ func (g *Target) slot(i arch.Insn) (bool, error) {
 	if err != nil || g.t.status != nil {
 		return ran, err
 	}
-	if g.stop != nil && g.stop.Why != stepper.Signal {
-		return ran, nil // a system call, which leaves the block
+	signal := g.stop != nil && g.stop.Why == stepper.Signal
+	if !signal && cpu.Reg(a.PC) != a.After(i).PC {
+		return ran, nil // it has left the block
 	}
-	_, err = mend(!ran)
+	_, err = mend(signal)
 	return ran, err
 }

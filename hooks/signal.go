@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"strconv"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
@@ -99,7 +101,7 @@ func (t *Task) unreported(q emu.SignalQueue) (emu.Delivery, bool) {
 // signals is the pass for a signal, or for none.
 func (t *Task) signals(q emu.SignalQueue, s *SignalReport, a SignalAction) (d emu.Delivery, found, again bool) {
 	p := t.begin()
-	p.now.Signal = a
+	p.now.Signal, p.signal = a, s
 	for _, e := range p.engines {
 		t.report(&p, e, false, s.Event|EventQuiesce, s.Event, func(c *Call) Action { return t.signal(&p, c, s) })
 	}
@@ -162,6 +164,14 @@ func (t *Task) outcome(q emu.SignalQueue, p *pass, s *SignalReport, a SignalActi
 		t.end(p, d.Do == emu.DoTerm || d.Do == emu.DoCore)
 	}
 	return d, true, false
+}
+
+// signalName is the name of a signal, or its number for a real-time one.
+func signalName(no unix.Signal) string {
+	if n := unix.SignalName(no); n != "" {
+		return n
+	}
+	return strconv.Itoa(int(no))
 }
 
 // dispose is what the kernel has to do for a signal with an action; false if

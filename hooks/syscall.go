@@ -204,6 +204,7 @@ func (t *Task) SyscallEntry() (abort bool) {
 		p := t.begin()
 		for i := len(p.engines) - 1; i >= 0; i-- {
 			e := p.engines[i]
+			p.syscall = &t.sys
 			p.now = Action{Syscall: result, Resumed: resumed}
 			t.report(&p, e, true, EventSyscallEntry, EventSyscallEntry, func(c *Call) Action {
 				if e.ops.SyscallEntry == nil {
@@ -264,6 +265,7 @@ func (t *Task) SyscallExit() {
 	}
 	t.sys.t = t
 	p := t.begin()
+	p.syscall = &t.sys
 	t.each(&p, EventSyscallExit, func(c *Call) Resume {
 		if c.e.ops.SyscallExit == nil {
 			return Run

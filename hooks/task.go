@@ -51,7 +51,7 @@ type Task struct {
 	forced atomic.Bool   // the signal path has to be taken
 	work   atomic.Bool   // the resume point has something to do
 	logf   atomic.Pointer[func(line string)]
-	watch  atomic.Pointer[func(Report)]
+	watch  atomic.Pointer[func(Reported)]
 
 	mu        sync.Mutex
 	attached  []*Engine // replaced, never changed in place
@@ -95,8 +95,8 @@ func (t *Task) ID() int { return t.target.ID() }
 // sense, a line each; the default is package log. Any goroutine may call it.
 func (t *Task) SetLog(f func(line string)) { t.logf.Store(&f) }
 
-// Report is one callback, for an observer.
-type Report struct {
+// Reported is one callback, for an observer.
+type Reported struct {
 	Task    *Task
 	Engine  *Engine
 	Event   Event // that the callback is for; 0 for one without a signal or event
@@ -104,11 +104,15 @@ type Report struct {
 	// Answer is what the callback answered, Combined what all answers of the
 	// pass so far come to.
 	Answer, Combined Action
+	// Signal and Syscall are what it is about, if it is about one; they are
+	// valid until the observer returns.
+	Signal  *SignalReport
+	Syscall *Syscall
 }
 
 // String is the report in a line: engine, callback, answer and what all
 // answers come to.
-func (r Report) String() string {
+func (r Reported) String() string {
 	what := r.Event.String()
 	if r.Event == 0 {
 		what = "report"
@@ -116,8 +120,11 @@ func (r Report) String() string {
 	if r.Quiesce {
 		what = "quiesce " + r.Event.String()
 	}
-	if a := r.Combined.Signal; a != SigPass {
-		what += " " + a.String()
+	if s := r.Signal; s != nil && s.Info.No != 0 {
+		what += " " + signalName(s.Info.No)
+	}
+	if s := r.Syscall; s != nil {
+		what += " " + s.Name()
 	}
 	return fmt.Sprintf("%s\t%s\t%s\t%s", r.Engine.ops.Name, what, r.Answer, r.Combined)
 }
@@ -141,7 +148,7 @@ func (a Action) String() string {
 // SetObserver sets who is told of each callback of the task's engines when it
 // has returned; nil ends it. The observer runs where the callback ran, and
 // follows the same rules. Any goroutine may call SetObserver.
-func (t *Task) SetObserver(f func(Report)) {
+func (t *Task) SetObserver(f func(Reported)) {
 	if f == nil {
 		t.watch.Store(nil)
 		return
@@ -154,7 +161,7 @@ func (t *Task) observe(p *pass, e *Engine, ev Event, quiesce bool, answer Action
 	if f := t.watch.Load(); f != nil {
 		c := p.now
 		c.Resume = p.action
-		(*f)(Report{Task: t, Engine: e, Event: ev, Quiesce: quiesce, Answer: answer, Combined: c})
+		(*f)(Reported{Task: t, Engine: e, Event: ev, Quiesce: quiesce, Answer: answer, Combined: c, Signal: p.signal, Syscall: p.syscall})
 	}
 }
 
@@ -215,6 +222,8 @@ type pass struct {
 	action  Resume // the strongest answer
 	resume  Resume // the strongest but Stop: what is asked for when a stop ends
 	now     Action // what the answers come to beside Resume
+	signal  *SignalReport
+	syscall *Syscall
 }
 
 // begin starts a pass: engines that wait to join do so, and what is pending

@@ -29,7 +29,7 @@ var unfit = map[string]bool{
 	"setrlimit": true, "prlimit64": true, "ipc": true, "shmctl": true, "semctl": true, "msgctl": true,
 	"shmget": true, "semget": true, "msgget": true, "mq_open": true, "mq_unlink": true, // what they make outlives the test
 	"sync": true, "syncfs": true, "chroot": true,
-	"sigreturn": true, "rt_sigreturn": true, // there are no registers
+	"sigreturn": true, "rt_sigreturn": true, "swapcontext": true, // there are no registers
 }
 
 // odd are the arguments that handlers trip over, beside addresses.

@@ -38,6 +38,7 @@ func newGuest(t *testing.T, a *arch.Arch) *guest {
 	os, err := k.NewProcess(p)
 	require.NoError(t, err)
 	os.Files = &Files{} // those of the test process are not to be closed
+	os.Limits[unix.RLIMIT_CORE].Cur = 0
 	t.Cleanup(func() { require.NoError(t, os.Release()) })
 	task := p.NewTask(p.PID, k)
 	return &guest{t, &Ctx{K: k, T: task, P: os, A: a}, guestMem}

@@ -26,6 +26,13 @@ type Config struct {
 	// tells the process so by SetProgram. It returns a unix.Errno if the old
 	// program goes on.
 	Exec func(t *emu.Task, path string, argv, env []string) error
+	// CoreFile is a path of the host for the core file of a process that a
+	// signal ends whose action that is. It is written whatever the process's
+	// RLIMIT_CORE is, over what is there; "%" means what it does in the
+	// kernel's core_pattern (core(5)). With "" a core file is written as the
+	// host's kernel would: by the process's limit, into its current directory
+	// or where core_pattern says, and none if that names a program.
+	CoreFile string
 	// Log gets one line, without newline, for each thing worth telling a user
 	// who asked for it: a system call that is not there, once each. Nil drops
 	// them.
@@ -42,6 +49,11 @@ type Kernel struct {
 	mu     sync.Mutex
 	tables map[*arch.Arch]*table
 	missed map[string]bool // lines already in the log
+
+	coreErr error // of writing cfg.CoreFile
+	sysctl  func(name string) string
+
+	sockets socketNames
 }
 
 // New makes a kernel.
@@ -49,7 +61,7 @@ func New(c Config) *Kernel {
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
-	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}}
+	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl}
 }
 
 // table returns the call table of an architecture.

@@ -42,6 +42,7 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	case d.ignores(s) && !blocked && !p.wanted(s):
 		return true
 	case c != nil && c.WantsFatal(t, s):
+	case coring.has(s) && d.handler == sigDfl && !blocked && k.dumps(p): // the task has to write the file
 	case d.handler == sigDfl && !blocked && !stopping.has(s):
 		return false
 	}

@@ -293,7 +293,7 @@ func TestGrowsDown(t *testing.T) {
 		require.Nil(t, g.T.Status())
 		require.NoError(t, g.Write32(at-3*page, 5))
 		require.NoError(t, g.K.Fault(g.T, f(at-1<<30)))
-		require.Equal(t, &emu.Status{Signal: unix.SIGSEGV, Core: true, Fault: g.T.Status().Fault}, g.T.Status())
+		require.Equal(t, &emu.Status{Signal: unix.SIGSEGV, Fault: g.T.Status().Fault}, g.T.Status())
 		require.EqualValues(t, at-1<<30, g.T.Status().Fault.Addr)
 	})
 }

@@ -110,7 +110,12 @@ func (c *Ctx) poll(addr uint64, count uint32, t timeout) (uint64, error) {
 
 func sysPoll(c *Ctx) (uint64, error) {
 	addr, n, ms := c.Addr(), c.Uint(), c.Int()
-	return c.poll(addr, n, millis(ms))
+	t := millis(ms)
+	v, err := c.poll(addr, n, t)
+	if err == unix.EINTR {
+		c.resumeAs(func(c *Ctx) (uint64, error) { return c.poll(addr, n, t) })
+	}
+	return v, err
 }
 
 // deadline reads the timeout of ppoll and pselect6; a null pointer is none.

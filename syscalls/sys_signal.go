@@ -31,6 +31,7 @@ var signalRows = []Row{
 	{Name: "restart_syscall", Fn: sysRestartSyscall, Level: Full},
 	{Name: "sigreturn", Fn: sysReturn(false), Level: Full},
 	{Name: "rt_sigreturn", Fn: sysReturn(true), Level: Full},
+	{Name: "swapcontext", Fn: sysSwapcontext, Level: Partial, Note: "32 bits only"},
 }
 
 // The flags of sigaction(2) (asm-generic/signal-defs.h); sigactionFlags are

@@ -134,3 +134,22 @@ func (s *Sighand) reset(no unix.Signal) {
 func (a *altStack) user() arch.SigStack {
 	return arch.SigStack{SP: a.sp, Size: a.size, Flags: a.flags}
 }
+
+// sysSwapcontext is swapcontext(2) of PowerPC.
+func sysSwapcontext(c *Ctx) (uint64, error) {
+	swap := c.A.ABI.Signals.Swap
+	if swap == nil {
+		return 0, unix.ENOSYS
+	}
+	old, next, size, ts := c.Addr(), c.Addr(), c.Size(), c.task()
+	back, taken, err := swap(c.T.CPU(), userMem{c.P}, old, next, size, uint64(ts.blocked))
+	if !taken {
+		return 0, err
+	}
+	c.KeepRegs()
+	if err != nil {
+		return 0, c.K.force(c.T, badAccess(c.T))
+	}
+	c.P.setMask(ts, sigset(back.Mask))
+	return 0, nil
+}

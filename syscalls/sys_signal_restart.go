@@ -51,7 +51,7 @@ func (c *Ctx) restartCode(name string) unix.Errno {
 		}
 	case "socketcall", "recv", "recvfrom", "recvmsg", "recvmmsg", "accept", "accept4", "read", "readv",
 		"send", "sendto", "sendmsg", "sendmmsg", "connect", "write", "writev":
-		if c.socketTimes(name) {
+		if c.socketTimes() {
 			return unix.EINTR
 		}
 	}
@@ -77,16 +77,8 @@ func futexTimed(op uint64) bool {
 
 // socketTimes tells whether the descriptor of a call is a socket with a
 // timeout, whose calls are not made again.
-func (c *Ctx) socketTimes(name string) bool {
-	fd := int(int32(c.w[0]))
-	if name == "socketcall" {
-		v, err := c.ReadWord(c.A.Addr(c.w[1]))
-		if err != nil {
-			return false
-		}
-		fd = int(int32(v))
-	}
-	f, err := c.P.Files.Get(fd)
+func (c *Ctx) socketTimes() bool {
+	f, err := c.P.Files.Get(int(int32(c.w[0])))
 	if err != nil {
 		return false
 	}

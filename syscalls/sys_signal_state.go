@@ -319,7 +319,7 @@ func (k *Kernel) act(t *emu.Task, si sigInfo) error {
 	case stopping.has(si.No):
 		return p.stop(t, si.No)
 	}
-	k.end(t, emu.Status{Signal: si.No, Core: coring.has(si.No), Fault: si.fault})
+	k.end(t, emu.Status{Signal: si.No, Core: coring.has(si.No) && k.dump(t, &si), Fault: si.fault})
 	return nil
 }
 

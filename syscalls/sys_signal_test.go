@@ -90,7 +90,7 @@ func TestKillSelf(t *testing.T) {
 		want *emu.Status
 	}{
 		"terminate": {unix.SIGTERM, sigDfl, &emu.Status{Signal: unix.SIGTERM}},
-		"core":      {unix.SIGABRT, sigDfl, &emu.Status{Signal: unix.SIGABRT, Core: true}},
+		"core":      {unix.SIGABRT, sigDfl, &emu.Status{Signal: unix.SIGABRT}},
 		"real time": {40, sigDfl, &emu.Status{Signal: 40}},
 		"ignored":   {unix.SIGTERM, sigIgn, nil},
 		"harmless":  {unix.SIGCHLD, sigDfl, nil},
@@ -225,7 +225,7 @@ func TestFaultForced(t *testing.T) {
 		g.ok("rt_sigprocmask", unix.SIG_SETMASK, g.maskAt(^sigset(0)), 0, 8)
 		f := emu.Fault{Signal: emu.Signal{No: unix.SIGILL, Code: 1, Addr: 0x4000}, PC: 0x4000}
 		require.NoError(t, g.K.Fault(g.T, f))
-		require.Equal(t, &emu.Status{Signal: unix.SIGILL, Core: true, Fault: &f}, g.T.Status())
+		require.Equal(t, &emu.Status{Signal: unix.SIGILL, Fault: &f}, g.T.Status())
 	})
 }
 

@@ -191,10 +191,11 @@ func (k *Kernel) dispose(t *emu.Task, q *signalQueue, d emu.Delivery, f *emu.Fau
 	case emu.DoStop, emu.DoTstp:
 		return p.stop(t, d.Signal.No)
 	}
-	s := emu.Status{Signal: d.Signal.No, Core: d.Do == emu.DoCore}
+	s, si := emu.Status{Signal: d.Signal.No}, q.taken(d.Signal)
 	if f.No == d.Signal.No {
 		s.Fault = f
 	}
+	s.Core = d.Do == emu.DoCore && k.dump(t, &si)
 	k.end(t, s)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,6 +82,54 @@ func sysSocketcall(c *Ctx) (uint64, error) {
 type sockInfo struct {
 	domain, proto int
 	name          []byte // as the guest bound it, where the host has another path
+}
+
+// socketNames are the names that guests gave sockets in the file system by
+// those that the host knows, for those who ask for their peer's.
+type socketNames struct {
+	mu    sync.Mutex
+	names map[string]string
+}
+
+// socketNamesMax bounds what a guest can make of them.
+const socketNamesMax = 1 << 12
+
+// sunPath is the path in an address of a socket in the file system, "" in others.
+func sunPath(sa []byte) string {
+	if len(sa) < 3 || sa[2] == 0 {
+		return ""
+	}
+	name, _, _ := bytes.Cut(sa[2:], []byte{0})
+	return string(name)
+}
+
+// bound notes that a socket has the host's address sa where the guest gave own.
+func (l *socketNames) bound(sa, own []byte) {
+	host, guest := sunPath(sa), sunPath(own)
+	if host == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.names) >= socketNamesMax || l.names == nil {
+		l.names = map[string]string{}
+	}
+	if host == guest {
+		delete(l.names, host)
+	} else {
+		l.names[host] = guest
+	}
+}
+
+// guest is the address that the guest gave the host's, if it is another one.
+func (l *socketNames) guest(sa []byte) ([]byte, bool) {
+	if len(sa) < 3 || hostOrder.Uint16(sa) != unix.AF_UNIX {
+		return nil, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name, ok := l.names[sunPath(sa)]
+	return append(append(sa[:2:2], name...), 0), ok
 }
 
 // socket is a descriptor that must be a socket.
@@ -250,6 +299,9 @@ func (c *Ctx) putSockaddr(sa []byte, n int, at, lenAt uint64) error {
 		return unix.EINVAL
 	}
 	sa = sa[:min(n, len(sa))]
+	if own, ok := c.K.sockets.guest(sa); ok {
+		sa, n = own, len(own)
+	}
 	if c.bigEndian() && len(sa) >= 2 {
 		family := hostOrder.Uint16(sa)
 		turnSockaddr(sa, family)
@@ -283,6 +335,7 @@ func sysBind(c *Ctx) (uint64, error) {
 		own := make([]byte, n)
 		if c.Space().CopyIn(own, at) == nil {
 			f.sock.name = own
+			c.K.sockets.bound(sa, own)
 		}
 	}
 	return 0, nil

@@ -185,22 +185,36 @@ func (c *Ctx) sleepOn(id int, d time.Duration, abs bool, remp uint64, wide bool)
 			end = math.MaxInt64
 		}
 	}
-	for now < end {
-		woken := c.sleep(end - now)
-		if now, err = c.clockNow(id); err != nil {
-			return err
+	if abs {
+		remp = 0
+	}
+	err = c.sleepUntil(id, end, remp, wide)
+	if err == unix.EINTR {
+		c.resumeAs(nil)
+		if !abs {
+			c.resumeAs(func(c *Ctx) (uint64, error) { return 0, c.sleepUntil(id, end, remp, wide) })
 		}
-		if !woken {
+	}
+	return err
+}
+
+// sleepUntil sleeps until clock id shows end. What remains when a signal comes
+// goes to remp, if that is not 0.
+func (c *Ctx) sleepUntil(id int, end time.Duration, remp uint64, wide bool) error {
+	now, err := c.clockNow(id)
+	for err == nil && now < end {
+		woken := c.sleep(end - now)
+		if now, err = c.clockNow(id); err != nil || !woken {
 			continue
 		}
-		if !abs && remp != 0 {
+		if remp != 0 {
 			if err := c.putTimespec(remp, wide, timespec(max(0, end-now))); err != nil {
 				return err
 			}
 		}
 		return unix.EINTR
 	}
-	return nil
+	return err
 }
 
 func sysGettimeofday(c *Ctx) (uint64, error) {

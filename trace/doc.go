@@ -24,22 +24,27 @@ const (
 	Reg                        // registers that an instruction changed
 	Syscall                    // system calls
 	Signal                     // signals, and how the program ended
+	Utrace                     // reports to tracing engines
 )
 
 // Default is what is traced if nothing is asked for.
 const Default = Insn | Mem | Reg | Syscall | Signal
 
 // names are the kinds' names by bit.
-var names = []string{"insn", "block", "mem", "reg", "syscall", "signal"}
+var names = []string{"insn", "block", "mem", "reg", "syscall", "signal", "utrace"}
+
+// all is what a program does; what engines are told of it is another view of
+// the same.
+const all = Utrace - 1
 
 // ParseEvents reads a list of names of kinds with commas between them; "all"
-// stands for all of them.
+// stands for all of them but utrace.
 func ParseEvents(s string) (Events, error) {
 	var e Events
 next:
 	for _, w := range strings.Split(s, ",") {
 		if w == "all" {
-			e |= 1<<len(names) - 1
+			e |= all
 			continue
 		}
 		for i, n := range names {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/syscalls"
 )
 
 // errLoad marks errors of programs that cannot be run.
@@ -31,6 +32,7 @@ type programFlags struct {
 	argv0    string
 	cpu      string
 	memLimit string
+	core     string
 	verbose  bool
 }
 
@@ -47,12 +49,13 @@ func (f *programFlags) addCommon(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.sysroot, "sysroot", "L", os.Getenv("UTEMU_SYSROOT"), "look absolute paths of the program up in `DIR` first (default $UTEMU_SYSROOT)")
 	fs.StringVarP(&f.argv0, "argv0", "0", "", "give the program `NAME` as its argv[0]")
 	fs.StringVar(&f.cpu, "cpu", "", "CPU `MODEL`, see utemu arch")
+	fs.StringVar(&f.core, "core", "", "write a core file to `FILE` if a signal kills the program that makes one, whatever ulimit -c says")
 	fs.StringVar(&f.memLimit, "mem-limit", "", "private memory of the program, such as `512M` or 8G (default 3/4 of the machine's)")
 }
 
 // config turns flags and arguments into what to run.
 func (f *programFlags) config(args []string) (utemu.Config, error) {
-	c := utemu.Config{Args: f.argv(args), Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
+	c := utemu.Config{Args: f.argv(args), Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, Core: f.core, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
 	var err error
 	if c.MemLimit, err = parseSize(f.memLimit); err != nil {
 		return c, usageError{fmt.Errorf("--mem-limit: %w", err)}
@@ -184,8 +187,11 @@ func ended(m *utemu.Machine, s emu.Status) error {
 		}
 		return exitStatus(s.Code & 0xff)
 	}
-	if s.Fault != nil || s.Core {
+	if s.Fault != nil || syscalls.CoreSignal(s.Signal) {
 		fmt.Fprintf(os.Stderr, "utemu: %s\n", m.Explain(s))
+	}
+	if err := m.CoreError(); err != nil {
+		fmt.Fprintf(os.Stderr, "utemu: core file: %v\n", err)
 	}
 	return exitStatus(128 + int(s.Signal))
 }

@@ -40,6 +40,8 @@ const traceLong = `Run a program and write what it does, one line an event:
   reg      changed registers
   syscall  a system call, as strace writes it
   signal   a signal, and how the program ended
+  utrace   a report to a tracing engine (docs/utrace.md): engine, callback, its
+           answer, and what all answers come to
 
 insn alone, or with block, syscall and signal, is many times as fast as with
 mem or reg. docs/trace.md describes the formats.`
@@ -68,7 +70,7 @@ func traceCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	f.add(fs)
-	fs.StringVarP(&f.events, "event", "e", trace.Default.String(), "`EVENTS` to trace: insn, block, mem, reg, syscall, signal, all, with commas between")
+	fs.StringVarP(&f.events, "event", "e", trace.Default.String(), "`EVENTS` to trace: insn, block, mem, reg, syscall, signal, utrace, all, with commas between")
 	fs.StringVarP(&f.output, "output", "o", "", "write the trace to `FILE`, or to a command's input for |COMMAND (default standard error)")
 	fs.StringVar(&f.format, "format", "text", "`FORMAT` of the trace: text, jsonl or bin")
 	fs.StringVar(&f.from, "from", "", "start when `SYMBOL`, SYMBOL+OFFSET or address is first executed, and again after --to")
@@ -122,6 +124,11 @@ func (f *traceFlags) run(ctx context.Context, args []string) error {
 		return usageError{errors.Join(err, out.Close())}
 	}
 	w := watch(m, t, c.Events)
+	if c.Events&trace.Utrace != 0 {
+		if err := watchReports(m, t); err != nil {
+			return errors.Join(err, t.Abandon(), out.Close())
+		}
+	}
 	stop := f.progress(t, out)
 	st, err := m.Run(ctx)
 	stop()

@@ -53,6 +53,7 @@ const (
 	IsIT         // opens a Thumb IT block
 	IsPredicated // runs only if a condition holds, and is no branch
 	IsTransaction
+	IsTime // reads a clock, so that no two runs agree
 )
 
 // Dest is where an instruction may lead to.

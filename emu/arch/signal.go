@@ -29,6 +29,11 @@ type Signals struct {
 	// restart_syscall, whose number is nr; nil means that Rewind and the Nr
 	// register do.
 	Restart func(r regset.Regs, nr uint64)
+	// Swap is swapcontext(2), where there is one: it saves the registers and the
+	// mask to the ucontext of size bytes at old and takes those at new, where
+	// these are not 0. taken tells that the registers are new, and that an error
+	// ends in SIGSEGV.
+	Swap func(c CPU, m UserMem, old, new, size, mask uint64) (back SigRestore, taken bool, err error)
 }
 
 // SigFrame is what a handler is run with.

@@ -276,10 +276,10 @@ var robustCases = []Case{
 			}
 		}
 		require.Equal(e, []string{
-			"B / syscall_entry / report abort / report abort",
-			"A / quiesce syscall_entry / run / report abort", "A / syscall_entry / run / report abort", "A / quiesce 0 / run / run",
-			"B / syscall_entry / run / run", "A / quiesce syscall_entry / run / run", "A / syscall_entry / run / run",
-			"A / signal_term core / singlestep core / singlestep core", "B / signal_term core / run / singlestep core",
+			"B / syscall_entry exit_group / report abort / report abort",
+			"A / quiesce syscall_entry exit_group / run / report abort", "A / syscall_entry exit_group / run / report abort", "A / quiesce 0 / run / run",
+			"B / syscall_entry kill / run / run", "A / quiesce syscall_entry kill / run / run", "A / syscall_entry kill / run / run",
+			"A / signal_term SIGTERM / singlestep core / singlestep core", "B / signal_term SIGTERM / run / singlestep core",
 			"A / quiesce death / run / run",
 		}, saw)
 	}},
@@ -287,7 +287,7 @@ var robustCases = []Case{
 
 // observed are the reports of a task as its observer is told of them.
 func (e *Env) observed() {
-	e.Task.SetObserver(func(r hooks.Report) { e.note("saw " + strings.ReplaceAll(r.String(), "\t", " / ")) })
+	e.Task.SetObserver(func(r hooks.Reported) { e.note("saw " + strings.ReplaceAll(r.String(), "\t", " / ")) })
 }
 
 // number10 is the task's number in a message.

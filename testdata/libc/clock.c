@@ -18,7 +18,8 @@ static void calendar(void)
 		printf("%s %d %d\n", b, timegm(&tm) == t, tm.tm_yday);
 	}
 	struct tm tm = {.tm_year = 124, .tm_mon = 13, .tm_mday = -5, .tm_hour = 30, .tm_min = -90, .tm_sec = 3600};
-	printf("%lld %s", (long long)mktime(&tm), asctime(&tm));
+	printf("%lld ", (long long)mktime(&tm));
+	printf("%s", asctime(&tm));
 	static const char *const zone[] = {"UTC", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "XYZ+3:30"};
 	for (unsigned i = 0; i < 4; i++) {
 		setenv("TZ", zone[i], 1);

@@ -140,7 +140,8 @@ static void longnames(void)
 	n[200] = 0;
 	for (; depth < 30 && mkdir(n, 0755) == 0 && chdir(n) == 0; depth++)
 		;
-	CHECK(depth == 30 && getcwd(NULL, 0) != NULL);
+	CHECK(depth == 30);
+	ERR(ENAMETOOLONG, syscall(SYS_getcwd, path, sizeof path));
 	for (; depth > 0 && chdir("..") == 0 && rmdir(n) == 0; depth--)
 		;
 	CHECK(depth == 0);

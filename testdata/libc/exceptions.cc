@@ -163,7 +163,8 @@ int main()
 	CHECK(bad);
 	bad = 0;
 	try {
-		std::unique_ptr<char[]> p(new char[(size_t)-1 / 2 - 100]);
+		volatile size_t n = (size_t)-1 / 2;
+		std::unique_ptr<char[]> p(new char[n]);
 		bad = p[0];
 	} catch (const std::bad_alloc &) {
 		bad = 1;

@@ -80,7 +80,7 @@ int main(void)
 	}
 	printf("total %llu bad %d aligned %d zeroed %d\n", total, bad, aligned, zeroed);
 	CHECK(malloc_trim(0) >= 0);
-	volatile size_t most = (size_t)-1 / 2;
+	volatile size_t most = (size_t)-1 / 2 + 1;
 	ERR(ENOMEM, (intptr_t)malloc(most));
 	ERR(ENOMEM, (intptr_t)calloc(most, 4));
 	char *big = malloc(64 << 20);

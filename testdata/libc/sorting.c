@@ -102,6 +102,8 @@ int main(void)
 	srand(1);
 	srandom(1);
 	srand48(1);
-	printf("%d %d %ld %ld\n", rand(), rand(), random(), lrand48());
+	printf("%d", rand());
+	printf(" %d", rand());
+	printf(" %ld %ld\n", random(), lrand48());
 	return done();
 }

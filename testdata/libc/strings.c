@@ -137,7 +137,7 @@ static void heap(void)
 	free(q);
 	CHECK(posix_memalign(&q, 64, 100) == 0 && (uintptr_t)q % 64 == 0 && malloc_usable_size(q) >= 100);
 	free(q);
-	volatile size_t huge = SIZE_MAX / 2 - 1;
+	volatile size_t huge = SIZE_MAX / 2 + 1;
 	ERR(ENOMEM, malloc(huge));
 	ERR(ENOMEM, calloc(huge, 4));
 	ERR(ENOMEM, reallocarray(NULL, huge, 8));

@@ -21,12 +21,11 @@ var view = &regset.View{
 }
 
 // fpa is struct user_fp: the registers of a coprocessor that none of the CPU
-// models has. They read as zeros, and no slot is active.
+// models has. They read as zeros and ignore writes, but the kernel shows them
+// all the same.
 func fpa() regset.Set {
-	s := regset.Set{Name: "fp", Note: 2, N: 29, Size: 4, Align: 4}.WithImage(
+	return regset.Set{Name: "fp", Note: 2, N: 29, Size: 4, Align: 4}.WithImage(
 		func(regset.Regs, []byte) {}, func(regset.Regs, []byte) error { return nil })
-	s.Active = func(regset.Regs) (int, error) { return 0, nil }
-	return s
 }
 
 // general lists the slots of struct pt_regs.

@@ -24,7 +24,7 @@ var ARM64 = &arch.Arch{
 	Core:  core,
 	PC:    regPC,
 	SP:    regSP,
-	Views: []*regset.View{view},
+	Views: []*regset.View{view, compat},
 
 	Engine: arch.Engine{
 		Arch:   ucnum.ARCH_ARM64,

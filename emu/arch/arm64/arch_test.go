@@ -208,7 +208,7 @@ func TestFPSet(t *testing.T) {
 
 func TestSmallSets(t *testing.T) {
 	c := newFake(0)
-	tls, call := ARM64.Views[0].Sets[2], ARM64.Views[0].Sets[3]
+	tls, call := ARM64.Views[0].Find(0x401), ARM64.Views[0].Find(0x404)
 	require.NoError(t, tls.Put(c, 0, []byte{1, 2, 3, 4, 5, 6, 7, 8}))
 	require.EqualValues(t, 0x0807060504030201, c.Reg(tpidr))
 	out := make([]byte, 16)
@@ -216,4 +216,50 @@ func TestSmallSets(t *testing.T) {
 	require.Equal(t, []byte{1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0}, out)
 	require.NoError(t, call.Put(c, 0, []byte{0xff, 0xff, 0xff, 0xff}))
 	require.EqualValues(t, 0xffffffff, c.Reg(syscallNo))
+}
+
+// TestHardwareDebug: the CPU has no registers for it, and says so.
+func TestHardwareDebug(t *testing.T) {
+	c := newFake(0)
+	for _, note := range []uint32{0x402, 0x403} {
+		set := ARM64.Views[0].Find(note)
+		img := make([]byte, set.Bytes())
+		require.NoError(t, set.Get(c, 0, img))
+		require.Equal(t, append([]byte{0, 6}, make([]byte, 262)...), img, "none, of ARMv8's")
+		require.NoError(t, set.Put(c, 0, img))
+		img[8] = 4
+		require.Equal(t, unix.ENOSPC, set.Put(c, 0, img))
+	}
+}
+
+// TestCompatView: the view of a 32-bit task shows the low halves, and what it
+// is not given it leaves.
+func TestCompatView(t *testing.T) {
+	c := newFake(0)
+	require.Len(t, ARM64.Views, 2)
+	gpr, vfp := ARM64.Views[1].Find(1), ARM64.Views[1].Find(0x400)
+	for i := range 31 {
+		c.SetReg(x0+regset.ID(i), 0xaaaa000000000000+uint64(i))
+	}
+	c.SetReg(regPC, 0x5555550000)
+	c.SetReg(pstate, psrN)
+	img := make([]byte, gpr.Bytes())
+	require.NoError(t, gpr.Get(c, 0, img))
+	require.Equal(t, words(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0x55550000, psrN, 0), img)
+	require.NoError(t, gpr.Put(c, 4, words(0xffffffff)))
+	require.EqualValues(t, 0xffffffff, c.Reg(x0+1), "widened with zeros")
+	require.EqualValues(t, uint64(0xaaaa000000000000), c.Reg(x0), "not given")
+	require.EqualValues(t, 0x5555550000, c.Reg(regPC), "not given")
+	require.Equal(t, unix.EINVAL, gpr.Put(c, 8, words(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0x1000, 0x13)), "a kernel's mode")
+	require.EqualValues(t, uint64(0xaaaa000000000002), c.Reg(x0+2), "nothing changed")
+
+	c.SetBytes(v0+1, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+	d := make([]byte, 16)
+	require.NoError(t, vfp.Get(c, 16, d))
+	require.Equal(t, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, d, "d2 and d3")
+	require.NoError(t, vfp.Put(c, 256, words(0xffffffff)))
+	require.EqualValues(t, 0xf800009f, c.Reg(fpsr))
+	require.EqualValues(t, 0x07f79f00, c.Reg(fpcr))
+	require.NoError(t, vfp.Get(c, 256, d[:4]))
+	require.Equal(t, words(0xfff79f9f), d[:4])
 }

@@ -46,6 +46,7 @@ var rows = []struct {
 	{0x3fe00000, 0x08000000, arch.IsStoreCond},
 	{0xbfe00000, 0x88600000, arch.IsLoadLink}, // LDXP; with size 0 and 1 it is CASP
 	{0xbfe00000, 0x88200000, arch.IsStoreCond},
+	{0xffffff80, 0xd53be000, arch.IsTime}, // MRS of CNTFRQ_EL0 to CNTVCT_EL0
 }
 
 func class(w uint32) arch.Class {

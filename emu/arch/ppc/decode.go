@@ -72,6 +72,8 @@ var rows = []row{
 	// Transactions: tbegin. to trechkpt.
 	{opMask | 0x7f<<1 | 1, xo(31, 14) | 1, arch.IsTransaction},
 	{xoMask, xo(31, 910), arch.IsTransaction},
+	{xoMask, xo(31, 371), arch.IsTime},                         // mftb
+	{xoMask | 0x3fe<<11, xo(31, 339) | 0x188<<11, arch.IsTime}, // mfspr 268, 269
 }
 
 // Fields of a bc: bits of BO.

@@ -15,6 +15,7 @@ const (
 	featureFPU     = 0x08000000
 	featureMMU     = 0x04000000
 	featurePower4  = 0x00080000
+	featureVSX     = 0x00000080
 	featureLE      = 0x00000001 // the little-endian mode of old CPUs
 
 	user32 = feature32 | featureFPU | featureMMU

@@ -4,6 +4,9 @@ import (
 	"debug/elf"
 	"encoding/binary"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/regset"
 )
 
@@ -38,13 +41,13 @@ var order = func() [44]regset.ID {
 var view32 = &regset.View{
 	Name:    "ppc",
 	Machine: uint16(elf.EM_PPC),
-	Sets:    []regset.Set{general(4), fp, vmx},
+	Sets:    []regset.Set{general(4), fp, needs(vmx, featureAltivec)},
 }
 
 var view64 = &regset.View{
 	Name:    "ppc64",
 	Machine: uint16(elf.EM_PPC64),
-	Sets:    []regset.Set{general(8), fp, vmx, vsx},
+	Sets:    []regset.Set{general(8), fp, needs(vmx, featureAltivec), needs(vsx, featureVSX)},
 }
 
 // userMSR is the machine state of a user program on Linux, apart from single
@@ -57,47 +60,46 @@ func userMSR(size int) uint64 {
 	return eePRMEIRDRRI
 }
 
-// general makes the set of struct pt_regs.
+// general makes the set of struct pt_regs with words of size bytes.
 func general(size int) regset.Set {
 	s := regset.Set{Name: "general", Note: ntPRStatus, N: slots, Size: size, Align: size}
-	put := func(img []byte, i int, v uint64) {
-		if size == 4 {
-			be.PutUint32(img[4*i:], uint32(v))
-		} else {
-			be.PutUint64(img[8*i:], v)
+	get := func(r regset.Regs, i int) uint64 {
+		switch {
+		case i == slotMSR:
+			return userMSR(size) | r.Reg(msr)&msrStep
+		case i == slotMQ && size == 8:
+			return 1 // interrupts are on
+		case i >= len(order) || order[i] == 0:
+			return 0
 		}
+		return r.Reg(order[i])
 	}
-	get := func(img []byte, i int) uint64 {
-		if size == 4 {
-			return uint64(be.Uint32(img[4*i:]))
+	put := func(r regset.Regs, first int, v []uint64) error {
+		for i, w := range v {
+			switch i += first; {
+			case i == slotMSR:
+				r.SetReg(msr, r.Reg(msr)&^msrStep|w&msrStep)
+			case i == slotTrap:
+				r.SetReg(trapNo, w&0xfff0)
+			case i < slotTrap && order[i] != 0:
+				r.SetReg(order[i], w)
+			}
 		}
-		return be.Uint64(img[8*i:])
+		return nil
 	}
-	return s.WithImage(
-		func(r regset.Regs, img []byte) {
-			for i, id := range order {
-				if id != 0 {
-					put(img, i, r.Reg(id))
-				}
-			}
-			put(img, slotMSR, userMSR(size)|r.Reg(msr)&msrStep)
-			if size == 8 {
-				put(img, slotMQ, 1) // interrupts are on
-			}
-		},
-		func(r regset.Regs, img []byte) error {
-			for i, id := range order[:slotTrap] {
-				switch id {
-				case 0:
-				case msr:
-					r.SetReg(msr, r.Reg(msr)&^msrStep|get(img, i)&msrStep)
-				default:
-					r.SetReg(id, get(img, i))
-				}
-			}
-			r.SetReg(trapNo, get(img, slotTrap)&0xfff0)
-			return nil
-		})
+	return s.WithSlots(be, get, put)
+}
+
+// needs returns s as a set that depends on a feature of the CPU model, a bit of
+// AT_HWCAP. Registers that do not come with a model have it.
+func needs(s regset.Set, feature uint64) regset.Set {
+	s.Active = func(r regset.Regs) (int, error) {
+		if c, ok := r.(interface{ Model() *arch.Model }); ok && c.Model().HWCap&feature == 0 {
+			return 0, unix.ENODEV
+		}
+		return s.N, nil
+	}
+	return s
 }
 
 // fp is struct thread_fp_state as the kernel shows it: 32 doubles and FPSCR.

@@ -6,7 +6,7 @@ import (
 	"github.com/utemu/utemu/emu/arch"
 )
 
-var signals32 = arch.Signals{Setup: setup32, Return: return32, Fault: noteFault}
+var signals32 = arch.Signals{Setup: setup32, Return: return32, Fault: noteFault, Swap: swap32}
 
 // struct sigframe, struct rt_sigframe and their parts
 // (arch/powerpc/kernel/signal_32.c, uapi/asm/sigcontext.h, asm/ucontext.h).
@@ -127,18 +127,59 @@ func return32(c arch.CPU, m arch.UserMem, rt bool) (arch.SigRestore, error) {
 		out.Mask = mask32(sc[scMask32:], sc[scMaskHi32:])
 		at = uint64(be.Uint32(sc[scRegs32:]))
 	}
+	return out, restore32(c, m, at)
+}
+
+// restore32 is restore_user_regs for a signal.
+func restore32(c arch.CPU, m arch.UserMem, at uint64) error {
 	mc := make([]byte, mcLen32)
 	if err := m.CopyIn(mc, at); err != nil {
-		return out, err
+		return err
 	}
 	putGregs(c, mc, 4)
 	set := fp
 	if err := set.Put(c, 0, mc[mcFP32:][:fpLen]); err != nil {
-		return out, err
+		return err
 	}
 	var vr []byte
 	if slot(mc, 4, slotMSR)&msrVECUser != 0 {
 		vr = mc[mcVR32:]
 	}
-	return out, putVectors(c, vr, be.Uint32(mc[vrsaveOff:]))
+	return putVectors(c, vr, be.Uint32(mc[vrsaveOff:]))
+}
+
+// swap32 is sys_swapcontext, behind getcontext, setcontext and swapcontext of
+// the C library. The thread pointer stays.
+func swap32(c arch.CPU, m arch.UserMem, old, new, size, mask uint64) (out arch.SigRestore, taken bool, err error) {
+	if size < ucMC32+mcLen32 {
+		return out, false, unix.EINVAL
+	}
+	if old != 0 {
+		at := (old + ucMC32) &^ (frameAlign - 1)
+		mc := make([]byte, mcLen32)
+		// The kernel's entry has taken the error flag away.
+		c.SetReg(cr, c.Reg(cr)&^cr0SO)
+		mcontext32(c, mc)
+		var head [ucHeadLen - ucRegs32]byte
+		be.PutUint32(head[:], uint32(at))
+		putMask32(head[ucMask32-ucRegs32:], head[ucMask32-ucRegs32+4:], mask)
+		if err := m.CopyOut(mc, at); err != nil {
+			return out, false, err
+		}
+		if err := m.CopyOut(head[:], old+ucRegs32); err != nil {
+			return out, false, err
+		}
+	}
+	if new == 0 {
+		return out, false, nil
+	}
+	uc := make([]byte, ucHeadLen)
+	if err := m.CopyIn(uc, new); err != nil {
+		return out, false, err
+	}
+	out.Mask = mask32(uc[ucMask32:], uc[ucMask32+4:])
+	tls := c.Reg(r0 + 2)
+	err = restore32(c, m, uint64(be.Uint32(uc[ucRegs32:])))
+	c.SetReg(r0+2, tls)
+	return out, true, err
 }

@@ -24,5 +24,10 @@ func user(code uint64) func(c *archtest.CPU) {
 		c.SetReg(ftag, uint64(fullTag(c, abridge(uint16(c.Reg(ftag))))))
 		c.SetReg(fioff, c.Reg(fioff)&0xffffffff)
 		c.SetReg(fooff, c.Reg(fooff)&0xffffffff)
+		// A TLS descriptor, in the memory of the CPU.
+		t := tables()
+		d := userDesc{base: uint32(c.Reg(rax)), limit: 0xfffff, flags: udSeg32 | udLimitInPages | udUseable}
+		le.PutUint64(t[8*tlsMin:], d.descriptor())
+		c.Table.Map(tables32, t)
 	}
 }

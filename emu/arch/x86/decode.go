@@ -187,9 +187,14 @@ func classTwo(op, modrm byte, memory bool) arch.Class {
 		if r := modrm >> 3 & 7; memory && (r == 2 || r == 3 || r == 7) || r == 6 && modrm != 0xf7 && modrm&0xc0 != 0xc0 {
 			return arch.IsPrivileged // LGDT, LIDT, INVLPG, LMSW
 		}
+		if modrm == 0xf9 { // RDTSCP
+			return arch.IsTime
+		}
 		if modrm == 0xd5 || modrm == 0xd6 { // XEND, XTEST
 			return arch.IsTransaction
 		}
+	case 0x31, 0x33: // RDTSC, RDPMC
+		return arch.IsTime
 	case 0x06, 0x07, 0x08, 0x09, 0x30, 0x32, 0x35:
 		return arch.IsPrivileged
 	}

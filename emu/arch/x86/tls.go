@@ -48,7 +48,7 @@ func setTLSEntry(c arch.CPU, addr uint64, allocate bool) error {
 	if err != nil {
 		return err
 	}
-	if !d.empty() && (d.flags&udSeg32 == 0 || d.flags&udContents>>1 > 1 || d.flags&udNotPresent != 0) {
+	if !d.okTLS() {
 		return unix.EINVAL
 	}
 	if d.entry == ^uint32(0) && allocate {
@@ -71,6 +71,11 @@ func setTLSEntry(c arch.CPU, addr uint64, allocate bool) error {
 	}
 	reload(c, uint64(d.entry)<<3|3)
 	return nil
+}
+
+// okTLS is tls_desc_okay: an entry for TLS is data that is there, or none.
+func (d userDesc) okTLS() bool {
+	return d.empty() || d.flags&udSeg32 != 0 && d.flags&udContents>>1 <= 1 && d.flags&udNotPresent == 0
 }
 
 // freeTLS finds a TLS entry that is not in use, or fails with ESRCH.

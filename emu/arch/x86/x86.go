@@ -30,7 +30,7 @@ var X86_64 = &arch.Arch{
 	Core:    core64,
 	PC:      rip,
 	SP:      rsp,
-	Views:   []*regset.View{view64, view32},
+	Views:   []*regset.View{view64, compat},
 	Engine: arch.Engine{
 		Arch:   ucnum.ARCH_X86,
 		Mode:   ucnum.MODE_64,

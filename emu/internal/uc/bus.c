@@ -98,16 +98,16 @@ uc_err ue_note_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot
 	return UC_ERR_OK;
 }
 
-// The library checks the right to write on the slow path of a store only, and
-// takes the fast one for every page it has had a load from.
-bool ue_may_write(struct ue *e, uint64_t addr)
+// The library checks protections on the slow path of an access only, and takes
+// the fast one for all kinds of access to a page that it has had one kind of.
+uint32_t ue_prot(struct ue *e, uint64_t addr)
 {
 	if (e->hit < e->nmaps && addr - e->maps[e->hit].addr < e->maps[e->hit].size)
-		return e->maps[e->hit].prot & UC_PROT_WRITE;
+		return e->maps[e->hit].prot;
 	for (uint32_t i = 0; i < e->nmaps; i++)
 		if (addr - e->maps[i].addr < e->maps[i].size)
-			return e->maps[e->hit = i].prot & UC_PROT_WRITE;
-	return false;
+			return e->maps[e->hit = i].prot;
+	return UC_PROT_NONE;
 }
 
 static bool guest_of(const struct ue *e, uintptr_t host, uint64_t *addr)

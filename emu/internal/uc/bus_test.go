@@ -4,12 +4,13 @@ package uc
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -92,20 +93,22 @@ func TestBusErrorUnderWay(t *testing.T) {
 		r.put(codeAt, workCode[r.name()])
 		pc := r.start(codeAt, holeAt, 1<<31)
 		cut := make(chan error, 1)
-		var over atomic.Bool
+		over := make(chan bool)
 		go func() {
 			// The guest is at work once it has written.
 			b := make([]byte, 0x400)
-			for !over.Load() && bytes.Count(b, []byte{0}) == len(b) {
-				if _, err := f.ReadAt(b, 0); err != nil {
-					cut <- err
-					return
-				}
+			var err error
+			for begin := time.Now(); err == nil && bytes.Count(b, []byte{0}) == len(b) && time.Since(begin) < 20*time.Second; {
+				_, err = f.ReadAt(b, 0)
 			}
-			cut <- f.Truncate(0)
+			err = errors.Join(err, f.Truncate(0))
+			if r.endless(over) {
+				err = errors.Join(err, errors.New("the guest did not stop"))
+			}
+			cut <- err
 		}()
 		st := r.run(pc, Limit{})
-		over.Store(true)
+		close(over)
 		require.NoError(t, <-cut)
 		require.Equal(t, KindMem, st.Kind)
 		require.True(t, st.Bus)

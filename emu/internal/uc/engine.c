@@ -801,6 +801,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 		return r;
 	set_fast(e);
 	if (interrupted(e)) {
+		uc_reg_write(e->uc, e->pcreg, &pc);
 		e->stop.kind = UE_INTERRUPT;
 		e->stop.pc = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
 		e->stop.between = true;
@@ -888,7 +889,13 @@ uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot)
 	// be executable nor, in 2.1, when it is written to in between.
 	if (size != 0)
 		ue_drop(e, addr, size);
-	uc_err r = uc_mem_protect(e->uc, addr, size, prot);
+	uc_err r = UC_ERR_OK;
+	// What it knows of pages it forgets only when they become writable or cease
+	// to be, and a load would still go by that.
+	if (!(prot & UC_PROT_READ) && size != 0)
+		r = uc_mem_protect(e->uc, addr, size, prot ^ UC_PROT_WRITE);
+	if (r == UC_ERR_OK)
+		r = uc_mem_protect(e->uc, addr, size, prot);
 	if (r == UC_ERR_OK)
 		r = ue_note_protect(e, addr, size, prot);
 	return r;

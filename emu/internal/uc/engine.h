@@ -118,6 +118,7 @@ struct ue {
 	// A block that could not be translated because a page it falls into is
 	// missing: its instructions from lone to missing are translated one by one.
 	uint64_t lone, missing;
+	bool thumbs; // ARM: the block translated last was Thumb code
 
 	// limits of this run
 	uint64_t limit, count;
@@ -157,7 +158,7 @@ struct ue {
 
 	struct ue_map *maps;
 	uint32_t nmaps, capmaps;
-	uint32_t hit; // the one that ue_may_write found last
+	uint32_t hit; // the one that ue_prot found last
 	struct ue_lost lost[UE_LOST];
 	int nlost;
 
@@ -183,9 +184,9 @@ void ue_interrupt(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
-// ue_may_write tells whether the guest may write to the page at addr.
-bool ue_may_write(struct ue *e, uint64_t addr);
-// ue_note_protect tells ue_may_write of a change.
+// ue_prot is the protection of the page at addr.
+uint32_t ue_prot(struct ue *e, uint64_t addr);
+// ue_note_protect tells ue_prot of a change.
 uc_err ue_note_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
 uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size);
 void ue_lost_again(struct ue *e); // puts the lost pages of a run back into their places

@@ -122,11 +122,26 @@ static bool drop_group(void *p, uint64_t group, uint64_t *bits)
 	return true;
 }
 
+// drop_stock forgets by mappings, since the library takes the start of a range
+// for all of it. It reads the page for that, without looking at its protection,
+// so only pages are touched that may have been executed.
+static void drop_stock(struct ue *e, uint64_t addr, uint64_t last)
+{
+	for (uint32_t i = 0; i < e->nmaps; i++) {
+		const struct ue_map *m = &e->maps[i];
+		uint64_t end = m->addr + m->size - 1;
+		if (!(m->prot & UC_PROT_EXEC) || end < addr || m->addr > last)
+			continue;
+		uint64_t from = m->addr < addr ? addr : m->addr, to = end > last ? last : end;
+		uc_ctl_remove_cache(e->uc, from, to + 1);
+	}
+}
+
 void ue_drop(struct ue *e, uint64_t addr, uint64_t size)
 {
 	struct drop d = {e, addr, addr + size - 1};
 	if (!e->shim)
-		uc_ctl_remove_cache(e->uc, addr, addr + size);
+		drop_stock(e, addr, d.last);
 	else
 		each(&e->marked, addr >> e->shift, d.last >> e->shift, drop_group, &d);
 }
@@ -146,18 +161,4 @@ bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size)
 }
 
 // The library's own flush takes seconds in 2.0.1.
-void ue_drop_all(struct ue *e)
-{
-	if (e->shim) {
-		ue_drop(e, 0, ~(uint64_t)0);
-		return;
-	}
-	uc_mem_region *r = NULL;
-	uint32_t n = 0;
-	if (uc_mem_regions(e->uc, &r, &n) != UC_ERR_OK)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		if (r[i].perms & UC_PROT_EXEC)
-			uc_ctl_remove_cache(e->uc, r[i].begin, r[i].end + 1);
-	uc_free(r);
-}
+void ue_drop_all(struct ue *e) { ue_drop(e, 0, ~(uint64_t)0); }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <time.h>
 
+// QEMU's bits of a page's protection.
+#define PAGE_READ 1
 #define PAGE_WRITE 2
 
 // The most entries the engine's TLB grows to, and what it starts with.
@@ -128,6 +130,24 @@ static inline bool tracing(void)
 	}
 
 // Everything for one suffix S of the library's symbols with guest words T.
+// QEMU's bits of ARM's translation flags: the T bit, above ITSTATE.
+#define TB_THUMB (1u << 8)
+
+// QEMU's bits of cflags that bound the instructions of a block.
+#define CF_COUNT_MASK 0x7fff
+
+// forgets tells whether the library would forget to look for requests to stop
+// in the block to be translated: it does so in A32 code if the last instruction
+// it translated was one of Thumb in an IT block. Any other of Thumb mends that.
+static bool forgets(struct ue *e, uint32_t flags)
+{
+	if (e->arch != UC_ARCH_ARM)
+		return false;
+	bool was = e->thumbs;
+	e->thumbs = flags & TB_THUMB;
+	return was && !e->thumbs;
+}
+
 #define FAMILY(S, T) \
 	/* What a translated block begins with (struct TranslationBlock). */ \
 	struct head_##S { \
@@ -183,8 +203,11 @@ static inline bool tracing(void)
 				real_tlb_flush_##S(cpu); \
 			e->tlb = e->tlb ? 2 * e->tlb : TLB_FIRST; \
 		} \
+		uint32_t may = on ? ue_prot(e, vaddr) : 0; \
+		if (on && !(may & UC_PROT_READ)) \
+			prot &= ~PAGE_READ; /* each load finds out by itself */ \
 		real_tlb_set_page_with_attrs_##S(cpu, vaddr, paddr, attrs, prot, mmu, size); \
-		if (on && (prot & PAGE_WRITE) && ue_may_write(e, vaddr) && !ue_pages_has(&e->marked, (uint64_t)vaddr >> e->shift)) \
+		if ((may & UC_PROT_WRITE) && (prot & PAGE_WRITE) && !ue_pages_has(&e->marked, (uint64_t)vaddr >> e->shift)) \
 			real_tlb_set_dirty_##S(cpu, vaddr); \
 	} \
 	\
@@ -203,6 +226,8 @@ static inline bool tracing(void)
 			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
 			ue_shim_translated(e, pc); \
 		} \
+		if (e != NULL && e->shim && forgets(e, flags)) \
+			real_tb_gen_code_##S(cpu, pc, cs_base, (flags & ~0xffu) | TB_THUMB, (cflags & ~CF_COUNT_MASK) | 1); \
 		struct head_##S *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
 		if (e != NULL && e->shim) { \
 			/* So is the next one, if the block reaches into it. */ \
@@ -274,9 +299,6 @@ static inline bool tracing(void)
 
 // QEMU's EXCP_INTERRUPT, which a run ends with when it was asked to.
 #define EXCP_INTERRUPT 0x10000
-
-// QEMU's bits of cflags that bound the instructions of a block.
-#define CF_COUNT_MASK 0x7fff
 
 // ue_shim_left is called when cpu_exec returns: at a block border, outside of
 // translated code, a run that was asked to end can be stopped exactly.

@@ -1,0 +1,82 @@
+package utemu_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/stepper"
+)
+
+// stepTarget loads a program as a target for steps.
+func stepTarget(t testing.TB, path string, args ...string) (*emu.Target, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	m, err := utemu.Load(utemu.Config{Path: path, Args: append([]string{path}, args...), Env: libcEnv,
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Stock: stock})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	g, err := emu.NewTarget(m.Task())
+	require.NoError(t, err)
+	return g, &out
+}
+
+// TestNextPC holds what Next predicts against what the CPU does, instruction
+// by instruction over programs on glibc.
+func TestNextPC(t *testing.T) {
+	steps := 100_000
+	if os.Getenv("UTEMU_FULL") == "1" {
+		steps = 1_000_000
+	}
+	for _, target := range libcTargets {
+		t.Run(target.name, func(t *testing.T) {
+			t.Parallel()
+			left := steps
+			for _, src := range []string{"strings.c", "sorting.c", "jumps.c", "locale.c", "stdio.c"} {
+				g, _ := stepTarget(t, libcBuild(t, src, target, libcLinks[4]), t.TempDir())
+				left -= predictions(t, g, left)
+				if left <= 0 {
+					return
+				}
+			}
+		})
+	}
+}
+
+// predictions steps a program and checks each prediction; it returns how many.
+func predictions(t *testing.T, g *emu.Target, most int) (n int) {
+	a := g.Arch()
+	ctx := context.Background()
+	var dst []arch.Dest
+	for n < most {
+		i, err := a.Insn(g.Regs(), g.Mem())
+		require.NoError(t, err)
+		dst, err = a.Next(i, g.Regs(), g.Mem(), dst[:0])
+		require.NoError(t, err, "% x", i.Bytes())
+		st, err := stepper.Native{Split: true}.Step(ctx, g, stepper.Insn)
+		require.NoError(t, err)
+		if st.Why == stepper.Exited {
+			return n
+		}
+		if st.Why != stepper.Stepped {
+			require.NotZero(t, i.Class&(arch.IsSyscall|arch.IsTrap)|arch.Class(st.Signo), "%v", st)
+			continue
+		}
+		n++
+		ok := false
+		for _, d := range dst {
+			ok = ok || d.PC == st.PC && (a.State == nil || d.State == a.State(g.Regs()))
+		}
+		require.True(t, ok, "%s at %#x: % x leads to %#x, predicted %+v", fmt.Sprint(n), i.PC, i.Bytes(), st.PC, dst)
+		require.LessOrEqual(t, len(dst), 2)
+	}
+	return n
+}
