@@ -260,7 +260,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 // is to go on.
 func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	t := g.t
-	cpu, tr := t.Proc.cpu, &t.Proc.tracing
+	cpu, tr := t.Proc.cpu, t.Proc.tracing
 	if err := tr.start(cpu); err != nil {
 		return stepper.Stop{}, false, err
 	}

@@ -305,6 +305,7 @@ func (t *Task) Reap() {
 func (t *Task) exit() {
 	tr := t.tracer.Load()
 	if tr == nil {
+		t.kernel.Exit(t, t.Proc.remove(t))
 		return
 	}
 	was := t.status.wait()
@@ -314,11 +315,13 @@ func (t *Task) exit() {
 		s := waited(unix.WaitStatus(now))
 		t.status = &s
 	}
+	last := t.Proc.remove(t)
+	t.kernel.Exit(t, last)
 	// Whoever was attached by now hears of the end.
 	switch tr := t.tracer.Load(); {
 	case tr == nil:
 	case tr.control != nil:
-		tr.control.Ended(t, len(t.Proc.tasks) == 1, int(unix.SIGCHLD))
+		tr.control.Ended(t, last, int(unix.SIGCHLD))
 	default:
 		tr.Death(t)
 	}

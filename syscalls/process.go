@@ -27,21 +27,16 @@ type Process struct {
 	Start   int64 // CLOCK_BOOTTIME nanoseconds at its making
 
 	table  *table
-	call   Ctx
 	prctl  prctlState
 	mem    memState
 	timers timers
-	leader *taskState // of the first task
+	leader *taskState // of the first task, also after it has ended
 
 	// sigMu guards the signals of the process and of its tasks.
 	sigMu  sync.Mutex
 	shared sigQueue
 	closed bool
 
-	alarm    atomic.Bool   // a signal waits that Pending must look at
-	wake     chan struct{} // told of each such signal
-	blocking atomic.Bool   // the task is in a call of the host that may block
-	woken    atomic.Bool   // Wake was called since Pending
 }
 
 // ImageInfo is what /proc/self tells of the program image.

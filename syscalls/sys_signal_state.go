@@ -79,6 +79,15 @@ func (d *disposition) caught() bool { return d.handler != sigDfl && d.handler !=
 
 // taskState is the kernel's state of one task.
 type taskState struct {
+	p    *Process
+	task *emu.Task
+	call Ctx
+
+	alarm    atomic.Bool   // a signal waits that Pending must look at
+	woken    atomic.Bool   // Wake was called since Pending
+	wake     chan struct{} // told of each of these
+	blocking atomic.Int32  // the host's thread that is in a call which may block, 0 for none
+
 	// Guarded by Process.sigMu.
 	blocked sigset
 	pend    sigQueue
