@@ -30,6 +30,7 @@ type Process struct {
 	turns   *turns
 	shares  *atomic.Int32 // processes with this address space
 	group   atomic.Pointer[Status]
+	only    atomic.Pointer[Task] // all others are to end
 	tracing *tracing
 	without arch.Caps
 }

@@ -69,12 +69,34 @@ func (p *Process) remove(t *Task) (last bool) {
 	return len(l) == 0
 }
 
+// Abandon takes a task that Clone made, and that has not run, from its
+// process, which is closed if it was made for the task.
+func (t *Task) Abandon() {
+	if t.Proc.remove(t) {
+		_ = t.Proc.Close()
+	}
+}
+
 // EndGroup ends all tasks of the process; the first status counts. Those that
 // are in a system call have to be woken by the kernel. Any goroutine may call
 // it.
 func (p *Process) EndGroup(s Status) {
 	p.group.CompareAndSwap(nil, &s)
 	p.Interrupt()
+}
+
+// EndOthers ends all tasks of t's process but t, as execve(2) does. They have
+// to be woken by the kernel, and t waits for them outside of its turn.
+func (t *Task) EndOthers() {
+	t.Proc.only.Store(t)
+	t.Proc.Interrupt()
+}
+
+// Over tells whether a task is to end because of EndOthers. Any goroutine may
+// call it.
+func (p *Process) Over(t *Task) bool {
+	o := p.only.Load()
+	return o != nil && o != t
 }
 
 // Group is the status with which the process is to end, nil while it is not.
@@ -113,6 +135,10 @@ func (t *Task) Run(ctx context.Context) error {
 		}
 		if s := t.Proc.Group(); s != nil {
 			t.End(*s)
+			break
+		}
+		if t.Proc.Over(t) {
+			t.End(Status{})
 			break
 		}
 		if err := t.once(); err != nil {

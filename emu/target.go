@@ -248,7 +248,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 	if t.status != nil {
 		g.ended = true
 		t.exit()
-		return stepper.Stop{Why: stepper.Exited, Code: t.status.wait()}, true
+		return stepper.Stop{Why: stepper.Exited, Code: t.status.Wait()}, true
 	}
 	if g.stop != nil {
 		return *g.stop, true

@@ -308,7 +308,7 @@ func (t *Task) exit() {
 		t.kernel.Exit(t, t.Proc.remove(t))
 		return
 	}
-	was := t.status.wait()
+	was := t.status.Wait()
 	now := was
 	tr.Exit(t, &now)
 	if now != was {
@@ -327,8 +327,8 @@ func (t *Task) exit() {
 	}
 }
 
-// wait is the status as wait(2) has it.
-func (s *Status) wait() int {
+// Wait is the status as wait(2) has it.
+func (s *Status) Wait() int {
 	if s.Signal == 0 {
 		return s.Code & 0xff << 8
 	}
