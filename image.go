@@ -227,6 +227,7 @@ func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
 	if err != nil {
 		return execErrno(err)
 	}
+	p.Alone(t)
 	if err := t.Proc.Become(q); err != nil {
 		return fmt.Errorf("utemu: exec: %w", err)
 	}

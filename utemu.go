@@ -138,6 +138,7 @@ func (m *Machine) start(im *image) error {
 	im.describe(p)
 	m.syms = symbolize.New(m.proc)
 	m.task = m.proc.NewTask(m.proc.PID, m.kernel)
+	p.Begin(m.task)
 	return nil
 }
 
@@ -223,7 +224,7 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	signal.Notify(sigs, forwarded()...)
 	defer signal.Stop(sigs)
 	done := make(chan error, 1)
-	go func() { done <- m.task.Run(ctx) }()
+	go func() { done <- errors.Join(m.task.Run(ctx), m.kernel.Wait()) }()
 	check := time.NewTicker(memCheck)
 	defer check.Stop()
 	for {
@@ -309,7 +310,15 @@ func (m *Machine) finish(err error) (emu.Status, error) {
 		return emu.Status{}, err
 	}
 	m.task.Reap()
-	return *m.task.Status(), nil
+	return m.status(), nil
+}
+
+// status is how the program ended: all of it at once, or its first thread.
+func (m *Machine) status() emu.Status {
+	if s := m.proc.Group(); s != nil {
+		return *s
+	}
+	return *m.task.Status()
 }
 
 // Close frees the machine; Run must have returned. What a guest holds that a

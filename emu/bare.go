@@ -14,6 +14,8 @@ import (
 type bare struct {
 	eng    *uc.Engine
 	placed map[uint64][]byte // memory outside of user space, which no Space knows
+
+	written bool // tasks have changed it
 }
 
 func (b *bare) Reg(n int) uint64             { return b.eng.Reg(n) }
@@ -103,6 +105,7 @@ func (b *bare) ReadAt(p []byte, addr uint64) (int, error) {
 
 // WriteAt implements arch.Memory for the CPU's own memory.
 func (b *bare) WriteAt(p []byte, addr uint64) (int, error) {
+	b.written = true
 	n := copy(b.at(addr, len(p)), p)
 	if n < len(p) {
 		return n, unix.EFAULT

@@ -84,11 +84,17 @@ func (c *CPU) load() {
 // it; a run takes them along.
 func (c *CPU) flush() {
 	c.settle()
+	pc := int(c.index[c.arch.PC])
 	for i, id := range c.core.IDs {
-		if c.core.Dirty&(1<<i) != 0 {
-			// A core register is one that the engine has.
-			_ = c.eng.SetReg(int(id), c.core.Vals[i])
+		if c.core.Dirty&(1<<i) == 0 {
+			continue
 		}
+		v := c.core.Vals[i]
+		if f := c.arch.Engine.PC; i == pc && f != nil {
+			v = f(c) // the library takes the state of the CPU from it
+		}
+		// A core register is one that the engine has.
+		_ = c.eng.SetReg(int(id), v)
 	}
 	c.core.Dirty = 0
 }

@@ -7,6 +7,7 @@ package emu
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,14 +26,23 @@ type Process struct {
 
 	cpuMu   sync.Mutex // held where cpu changes, and where others than its user look at it
 	cpu     *CPU
-	tasks   []*Task
-	tracing tracing
+	tasks   atomic.Pointer[[]*Task]
+	turns   *turns
+	shares  *atomic.Int32 // processes with this address space
+	group   atomic.Pointer[Status]
+	only    atomic.Pointer[Task] // all others are to end
+	tracing *tracing
 	without arch.Caps
 }
 
-// Tasks are the threads of the process that have not exited. The slice is the
-// process's own.
-func (p *Process) Tasks() []*Task { return p.tasks }
+// Tasks are the threads of the process that have not exited, the oldest first.
+// The slice is not to be changed. Any goroutine may call it.
+func (p *Process) Tasks() []*Task {
+	if l := p.tasks.Load(); l != nil {
+		return *l
+	}
+	return nil
+}
 
 // Task is one thread of a guest process. Its methods are for the goroutine
 // that runs it, unless they say otherwise.
@@ -45,6 +55,9 @@ type Task struct {
 
 	kernel Kernel
 	taskTrace
+
+	turn  chan struct{} // told when the turn is the task's
+	saved cpuState
 
 	status *Status // set when the task has ended
 }
@@ -66,6 +79,9 @@ type Kernel interface {
 	// Pending is asked before the task goes on to user mode; it delivers
 	// signals that wait and may end the task.
 	Pending(t *Task) error
+	// Exit is called when the task has ended, in its last turn. group tells
+	// that it is the last of its process.
+	Exit(t *Task, group bool)
 	// Wake makes the task come out of user mode, or out of a system call that
 	// blocks, and through Pending. Any goroutine may call it.
 	Wake(t *Task)

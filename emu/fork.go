@@ -49,7 +49,8 @@ func (p *Process) Fork(pid int) (*Process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", unix.ENOMEM, err), s.Release())
 	}
-	q := &Process{PID: pid, Arch: p.Arch, Model: p.Model, Space: s, cpu: cpu}
+	q := newProcess(pid, p.Arch, p.Model, s, cpu)
+	q.without = p.without
 	if err := cpu.copy(p.cpu); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}

@@ -3,6 +3,8 @@ package emu
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -19,15 +21,32 @@ func NewProcess(pid int, a *arch.Arch, m *arch.Model, o Options) (*Process, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Process{PID: pid, Arch: a, Model: m, Space: s, cpu: cpu}, nil
+	return newProcess(pid, a, m, s, cpu), nil
 }
 
-// Close frees the engine and the memory. No task of the process may run.
+func newProcess(pid int, a *arch.Arch, m *arch.Model, s *Space, cpu *CPU) *Process {
+	p := &Process{PID: pid, Arch: a, Model: m, Space: s, cpu: cpu, turns: &turns{}, shares: &atomic.Int32{}, tracing: &tracing{}}
+	p.shares.Store(1)
+	return p
+}
+
+// Share makes a process without tasks that has the address space and the CPU
+// of p, as clone(2) with CLONE_VM does.
+func (p *Process) Share(pid int) *Process {
+	p.shares.Add(1)
+	return &Process{PID: pid, Arch: p.Arch, Model: p.Model, Space: p.Space, cpu: p.cpu, turns: p.turns, shares: p.shares, tracing: p.tracing, without: p.without}
+}
+
+// Close frees the engine and the memory, unless another process shares them.
+// No task of the process may run.
 func (p *Process) Close() error {
 	p.cpuMu.Lock()
 	cpu := p.cpu
 	p.cpu = nil
 	p.cpuMu.Unlock()
+	if cpu == nil || p.shares.Add(-1) > 0 {
+		return nil
+	}
 	err := cpu.close()
 	if e := p.Space.Release(); err == nil {
 		err = e
@@ -37,10 +56,51 @@ func (p *Process) Close() error {
 
 // NewTask adds a thread to the process.
 func (p *Process) NewTask(tid int, k Kernel) *Task {
-	t := &Task{TID: tid, Proc: p, kernel: k}
-	p.tasks = append(p.tasks, t)
+	t := &Task{TID: tid, Proc: p, kernel: k, turn: make(chan struct{}, 1)}
+	l := append(slices.Clone(p.Tasks()), t)
+	p.tasks.Store(&l)
 	return t
 }
+
+// remove takes an ended task from the process; last tells that none is left.
+func (p *Process) remove(t *Task) (last bool) {
+	l := slices.DeleteFunc(slices.Clone(p.Tasks()), func(o *Task) bool { return o == t })
+	p.tasks.Store(&l)
+	return len(l) == 0
+}
+
+// Abandon takes a task that Clone made, and that has not run, from its
+// process, which is closed if it was made for the task.
+func (t *Task) Abandon() {
+	if t.Proc.remove(t) {
+		_ = t.Proc.Close()
+	}
+}
+
+// EndGroup ends all tasks of the process; the first status counts. Those that
+// are in a system call have to be woken by the kernel. Any goroutine may call
+// it.
+func (p *Process) EndGroup(s Status) {
+	p.group.CompareAndSwap(nil, &s)
+	p.Interrupt()
+}
+
+// EndOthers ends all tasks of t's process but t, as execve(2) does. They have
+// to be woken by the kernel, and t waits for them outside of its turn.
+func (t *Task) EndOthers() {
+	t.Proc.only.Store(t)
+	t.Proc.Interrupt()
+}
+
+// Over tells whether a task is to end because of EndOthers. Any goroutine may
+// call it.
+func (p *Process) Over(t *Task) bool {
+	o := p.only.Load()
+	return o != nil && o != t
+}
+
+// Group is the status with which the process is to end, nil while it is not.
+func (p *Process) Group() *Status { return p.group.Load() }
 
 // Interrupt makes the running task of the process stop soon, at an
 // instruction border; the stop asks the kernel for what is pending. Any
@@ -60,9 +120,26 @@ func (t *Task) Run(ctx context.Context) error {
 	t.ctx.Store(&ctx)
 	stop := context.AfterFunc(ctx, t.Wake)
 	defer stop()
+	if err := t.acquire(); err != nil {
+		return err
+	}
+	defer t.release()
 	for t.status == nil {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if t.Proc.turns.wanted.Load() {
+			if err := t.Yield(); err != nil {
+				return err
+			}
+		}
+		if s := t.Proc.Group(); s != nil {
+			t.End(*s)
+			break
+		}
+		if t.Proc.Over(t) {
+			t.End(Status{})
+			break
 		}
 		if err := t.once(); err != nil {
 			return err
@@ -80,7 +157,7 @@ func (t *Task) once() error {
 	if b := t.tracer.Load(); b != nil && b.control != nil && b.control.Resume(t) {
 		return nil
 	}
-	cpu, tr := t.Proc.cpu, &t.Proc.tracing
+	cpu, tr := t.Proc.cpu, t.Proc.tracing
 	if err := tr.start(cpu); err != nil {
 		return err
 	}
@@ -181,11 +258,23 @@ func (t *Task) syscall() error {
 // goroutine that runs the process's only task.
 func (p *Process) Become(q *Process) error {
 	cpu, space := p.cpu, p.Space
+	t := p.Tasks()[0]
+	p.turns.on, t.saved = nil, cpuState{}
+	t.release()
+	old := &Process{Space: space, cpu: cpu, turns: p.turns, shares: p.shares}
 	p.cpuMu.Lock()
 	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
+	p.turns, p.shares = q.turns, q.shares
 	p.cpuMu.Unlock()
+	if err := t.acquire(); err != nil {
+		return err
+	}
 	q.Space, q.cpu = nil, nil
-	err := (&Process{Space: space, cpu: cpu}).Close()
+	if old.shares.Load() > 1 { // the trace is the other's
+		p.tracing = &tracing{}
+		return old.Close()
+	}
+	err := old.Close()
 	if e := p.tracing.exec(); err == nil {
 		err = e
 	}

@@ -261,7 +261,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 	if t.status != nil {
 		g.ended = true
 		t.exit()
-		return stepper.Stop{Why: stepper.Exited, Code: t.status.wait()}, true
+		return stepper.Stop{Why: stepper.Exited, Code: t.status.Wait()}, true
 	}
 	if g.stop != nil {
 		return *g.stop, true
@@ -273,7 +273,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 // is to go on.
 func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	t := g.t
-	cpu, tr := t.Proc.cpu, &t.Proc.tracing
+	cpu, tr := t.Proc.cpu, t.Proc.tracing
 	if err := tr.start(cpu); err != nil {
 		return stepper.Stop{}, false, err
 	}

@@ -305,27 +305,30 @@ func (t *Task) Reap() {
 func (t *Task) exit() {
 	tr := t.tracer.Load()
 	if tr == nil {
+		t.kernel.Exit(t, t.Proc.remove(t))
 		return
 	}
-	was := t.status.wait()
+	was := t.status.Wait()
 	now := was
 	tr.Exit(t, &now)
 	if now != was {
 		s := waited(unix.WaitStatus(now))
 		t.status = &s
 	}
+	last := t.Proc.remove(t)
+	t.kernel.Exit(t, last)
 	// Whoever was attached by now hears of the end.
 	switch tr := t.tracer.Load(); {
 	case tr == nil:
 	case tr.control != nil:
-		tr.control.Ended(t, len(t.Proc.tasks) == 1, int(unix.SIGCHLD))
+		tr.control.Ended(t, last, int(unix.SIGCHLD))
 	default:
 		tr.Death(t)
 	}
 }
 
-// wait is the status as wait(2) has it.
-func (s *Status) wait() int {
+// Wait is the status as wait(2) has it.
+func (s *Status) Wait() int {
 	if s.Signal == 0 {
 		return s.Code & 0xff << 8
 	}

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"bytes"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -31,7 +32,7 @@ type Ctx struct {
 // ctx fills the process's call record from the registers.
 func (p *Process) ctx(k *Kernel, t *emu.Task) *Ctx {
 	cpu, a := t.CPU(), p.P.Arch
-	c := &p.call
+	c := &stateOf(t).call
 	*c = Ctx{K: k, T: t, P: p, A: a}
 	if f := a.ABI.Number; f != nil {
 		c.Nr = f(cpu)
@@ -205,11 +206,21 @@ func (c *Ctx) Write64(addr, v uint64) error {
 // fails with EINTR when a signal for the guest arrives; interrupted tells
 // whether the guest's call has to fail so too, or is to be made again.
 func (c *Ctx) Block(f func()) {
-	c.P.blocking.Store(true)
-	defer c.P.blocking.Store(false)
-	if c.P.alarm.Load() {
-		// The signal came too early to see that there is a call to end.
-		go c.P.kick()
+	ts := c.task()
+	// What the host's thread is told must reach the call.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := c.T.Outside(func() {
+		ts.blocking.Store(int32(unix.Gettid()))
+		defer ts.blocking.Store(0)
+		if ts.alarm.Load() {
+			// The signal came too early to see that there is a call to end.
+			go ts.kick()
+		}
+		f()
+	})
+	if err != nil {
+		// The engine has failed; the next run tells.
+		c.K.cfg.Log(err.Error())
 	}
-	f()
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,7 @@ type File struct {
 	Host int    // the host's descriptor, close-on-exec
 	Path string // as /proc/self/fd shows it, "" to ask the host
 
-	refs int
+	refs atomic.Int32
 	keep bool // belongs to the host process: not closed with the last reference
 	give bool // a standard stream that the host process gives up when the guest closes it
 
@@ -50,6 +51,8 @@ type owner struct {
 
 // Files is a table of open files (struct files_struct).
 type Files struct {
+	users atomic.Int32 // processes that share it beyond the first
+
 	mu   sync.Mutex
 	list []slot
 }
@@ -98,7 +101,7 @@ func (t *Files) put(fd int, f *File, cloexec bool) {
 	for len(t.list) <= fd {
 		t.list = append(t.list, slot{})
 	}
-	f.refs++
+	f.refs.Add(1)
 	t.list[fd] = slot{f, cloexec}
 }
 
@@ -143,7 +146,7 @@ func (t *Files) Set(fd int, f *File, cloexec bool) {
 	}
 	t.put(fd, f, cloexec)
 	if old != nil {
-		old.refs--
+		old.refs.Add(-1)
 		_ = old.drop() // dup2 does not tell either
 	}
 }
@@ -161,7 +164,7 @@ func (t *Files) Close(fd int) error {
 func (t *Files) close(fd int) error {
 	f := t.list[fd].f
 	t.list[fd] = slot{}
-	f.refs--
+	f.refs.Add(-1)
 	return f.drop()
 }
 
@@ -208,7 +211,7 @@ func (t *Files) Release() error {
 // drop closes the host's descriptor if nobody holds f.
 func (f *File) drop() error {
 	switch {
-	case f.refs > 0:
+	case f.refs.Load() > 0:
 		return nil
 	case f.give:
 		return giveUp(f.Host)

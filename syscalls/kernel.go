@@ -54,6 +54,9 @@ type Kernel struct {
 	sysctl  func(name string) string
 
 	sockets socketNames
+
+	futexes futexes
+	family  family
 }
 
 // New makes a kernel.
@@ -120,16 +123,16 @@ func (k *Kernel) unknown(tab *table, nr uint64) {
 
 // Pending implements emu.Kernel.
 func (k *Kernel) Pending(t *emu.Task) error {
-	p := t.Proc.OS.(*Process)
+	ts := stateOf(t)
 	if c := t.Controller(); c != nil {
-		if p.alarm.Load() || c.SignalForced(t) {
+		if ts.alarm.Load() || c.SignalForced(t) {
 			return k.traced(t, c)
 		}
 		return nil
 	}
-	if !p.alarm.Load() {
+	if !ts.alarm.Load() {
 		return nil
 	}
-	p.woken.Store(false)
+	ts.woken.Store(false)
 	return k.pending(t)
 }

@@ -27,21 +27,24 @@ type Process struct {
 	Start   int64 // CLOCK_BOOTTIME nanoseconds at its making
 
 	table  *table
-	call   Ctx
 	prctl  prctlState
 	mem    memState
 	timers timers
-	leader *taskState // of the first task
+	leader *taskState // of the first task, also after it has ended
+
+	// Guarded by family.mu.
+	parent     *Process // nil for the first
+	children   []*Process
+	exitSignal unix.Signal   // sent to the parent at the end
+	zombie     bool          // it has ended and was not waited for
+	wait       chan struct{} // closed when a child changes
+
+	ended chan struct{} // closed at the end
 
 	// sigMu guards the signals of the process and of its tasks.
 	sigMu  sync.Mutex
 	shared sigQueue
 	closed bool
-
-	alarm    atomic.Bool   // a signal waits that Pending must look at
-	wake     chan struct{} // told of each such signal
-	blocking atomic.Bool   // the task is in a call of the host that may block
-	woken    atomic.Bool   // Wake was called since Pending
 }
 
 // ImageInfo is what /proc/self tells of the program image.
@@ -56,6 +59,8 @@ type ImageInfo struct {
 
 // FS is where a process is in the file tree (struct fs_struct).
 type FS struct {
+	users atomic.Int32 // processes that share it beyond the first
+
 	mu    sync.Mutex
 	cwd   int    // the host's descriptor of the current directory, AT_FDCWD for the host's own
 	proc  string // File.proc of the current directory
@@ -71,7 +76,9 @@ type FS struct {
 // has its own.
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
-	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), leader: newTaskState(), wake: make(chan struct{}, 1)}
+	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), exitSignal: unix.SIGCHLD,
+		ended: make(chan struct{}), wait: make(chan struct{})}
+	q.leader = newTaskState(q)
 	q.Files = inherit(k.cfg.OwnStreams)
 	q.Sig.inherit()
 	q.prctl.exec()
@@ -89,6 +96,12 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	}
 	p.OS = q
 	return q, nil
+}
+
+// Begin makes the first task of a process known; the caller runs it.
+func (p *Process) Begin(t *emu.Task) {
+	stateOf(t)
+	p.K.register(p.leader)
 }
 
 // hostUmask takes the umask that the host process was started with.
@@ -116,12 +129,52 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	if im.ReadImpliesExec {
 		p.Persona = readImpliesExec
 	}
+	p.unshare()
 	p.Files.closeOnExec()
 	p.Sig.exec()
 	p.leader.exec()
 	p.timers.exec()
 	p.prctl.exec()
 	p.mem = memState{}
+	p.leader.leaveVfork()
+}
+
+// unshare gives the process tables of its own where it shared them.
+func (p *Process) unshare() {
+	if p.Files.users.Load() > 0 {
+		old := p.Files
+		p.Files = old.copy()
+		if old.users.Add(-1) < 0 {
+			_ = old.Release() // close on exec does not tell either
+		}
+	}
+	p.Sig = p.Sig.copy(false)
+}
+
+// Alone ends all tasks of the process but t, which becomes its first, and does
+// what is done at the end of an address space (de_thread, mm_release). The
+// task's goroutine calls it before a program replaces the process's own.
+func (p *Process) Alone(t *emu.Task) {
+	ts := stateOf(t)
+	if len(p.P.Tasks()) > 1 {
+		t.EndOthers()
+		p.wakeAll(t)
+		c := p.ctx(p.K, t)
+		c.Block(func() {
+			for len(p.P.Tasks()) > 1 && p.P.Group() == nil {
+				<-ts.wake
+			}
+		})
+	}
+	p.K.robustExit(t, ts)
+	p.K.clearTID(t, ts)
+	if ts == p.leader {
+		return
+	}
+	p.K.unregister(ts)
+	ts.vfork = p.leader.vfork
+	t.TID, p.leader = p.P.PID, ts
+	p.K.register(ts)
 }
 
 // shut ends what the process has going on beside its task: timers. Afterwards

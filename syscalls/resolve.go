@@ -270,8 +270,11 @@ func (p *Process) HostPath(name string) (string, error) {
 // still be there.
 func (p *Process) Release() error {
 	p.shut()
-	err := p.Files.Release()
-	if dir, _ := p.FS.current(); dir >= 0 {
+	var err error
+	if p.Files.users.Add(-1) < 0 {
+		err = p.Files.Release()
+	}
+	if dir, _ := p.FS.current(); p.FS.users.Add(-1) < 0 && dir >= 0 {
 		err = errors.Join(err, unix.Close(dir))
 	}
 	return err

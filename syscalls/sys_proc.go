@@ -4,32 +4,28 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/utemu/utemu/emu"
 )
 
 var procRows = []Row{
 	{Name: "getpid", Fn: func(c *Ctx) (uint64, error) { return uint64(c.P.P.PID), nil }, Level: Full},
 	{Name: "gettid", Fn: func(c *Ctx) (uint64, error) { return uint64(c.T.TID), nil }, Level: Full},
-	{Name: "getppid", Fn: func(c *Ctx) (uint64, error) { return uint64(unix.Getppid()), nil }, Level: Full},
+	{Name: "getppid", Fn: func(c *Ctx) (uint64, error) { return uint64(c.P.ppid()), nil }, Level: Full},
 	{Name: "getpgrp", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getpgid(0)) }, Level: Full},
 	{Name: "getpgid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getpgid(c.Int())) }, Level: Full},
 	{Name: "getsid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Getsid(c.Int())) }, Level: Full},
 	{Name: "setsid", Fn: func(c *Ctx) (uint64, error) { return result(unix.Setsid()) }, Level: Full},
 	{Name: "setpgid", Fn: func(c *Ctx) (uint64, error) { return 0, unix.Setpgid(c.Int(), c.Int()) }, Level: Full},
-	{Name: "exit", Fn: sysExit, Level: Full},
-	{Name: "exit_group", Fn: sysExit, Level: Full},
 	{Name: "execve", Fn: sysExecve, Level: Full},
 	{Name: "execveat", Fn: sysExecveat, Level: Full},
-	{Name: "wait4", Fn: sysWait4, Level: Partial, Note: noChildren},
-	{Name: "waitpid", Fn: sysWaitpid, Level: Partial, Note: noChildren},
-	{Name: "waitid", Fn: sysWaitid, Level: Partial, Note: noChildren},
+	{Name: "wait4", Fn: sysWait4, Level: Full},
+	{Name: "waitpid", Fn: sysWaitpid, Level: Full},
+	{Name: "waitid", Fn: sysWaitid, Level: Full},
 	{Name: "set_tid_address", Fn: sysSetTidAddress, Level: Full},
 	{Name: "set_robust_list", Fn: sysSetRobustList, Level: Full},
 	{Name: "get_robust_list", Fn: sysGetRobustList, Level: Full},
-	{Name: "futex", Fn: sysFutex, Level: Partial, Note: oneTask},
-	{Name: "futex_time64", Fn: sysFutex64, Level: Partial, Note: oneTask},
-	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Partial, Note: oneTask},
+	{Name: "futex", Fn: sysFutex, Level: Full},
+	{Name: "futex_time64", Fn: sysFutex64, Level: Full},
+	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Full},
 	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only READ_IMPLIES_EXEC has an effect"},
 	{Name: "prctl", Fn: sysPrctl, Level: Partial, Note: "what only one architecture or a special kernel has is EINVAL"},
 	{Name: "getpriority", Fn: sysGetpriority, Level: Full},
@@ -40,7 +36,7 @@ var procRows = []Row{
 	{Name: "setrlimit", Fn: sysSetrlimit, Level: Full},
 	{Name: "prlimit64", Fn: sysPrlimit64, Level: Full},
 	{Name: "getrusage", Fn: sysGetrusage, Level: Full},
-	{Name: "sched_yield", Fn: func(*Ctx) (uint64, error) { return 0, nil }, Level: Full},
+	{Name: "sched_yield", Fn: func(c *Ctx) (uint64, error) { return 0, c.T.Yield() }, Level: Full},
 	{Name: "sched_getaffinity", Fn: sysSchedGetaffinity, Level: Full},
 	{Name: "sched_setaffinity", Fn: sysSchedSetaffinity, Level: Full},
 	{Name: "sched_getscheduler", Fn: func(c *Ctx) (uint64, error) { return c.sched(unix.SYS_SCHED_GETSCHEDULER, 0, 0) }, Level: Full},
@@ -62,10 +58,6 @@ var procRows = []Row{
 	}, Level: Full},
 }
 
-const oneTask = "other processes and tasks are not waited for or woken"
-
-const noChildren = "there are no children yet: ECHILD"
-
 // result makes a handler's result of a host call's.
 func result(v int, err error) (uint64, error) { return uint64(v), err }
 
@@ -73,15 +65,6 @@ func result(v int, err error) (uint64, error) { return uint64(v), err }
 func hostCall(nr, a, b, d uintptr) (uint64, error) {
 	v, _, e := unix.Syscall(nr, a, b, d)
 	return uint64(v), asError(e)
-}
-
-func sysExit(c *Ctx) (uint64, error) {
-	if a := c.task().clearTID; a != 0 {
-		// A pointer that has gone bad does not keep the task from ending.
-		_ = c.Write32(a, 0)
-	}
-	c.K.end(c.T, emu.Status{Code: c.Int() & 0xff})
-	return 0, nil
 }
 
 func sysSetTidAddress(c *Ctx) (uint64, error) {
@@ -110,49 +93,6 @@ func sysGetRobustList(c *Ctx) (uint64, error) {
 		return 0, err
 	}
 	return 0, c.WriteWord(headp, c.task().robust)
-}
-
-func sysWait4(c *Ctx) (uint64, error) {
-	c.Rewind(2)
-	const known = unix.WNOHANG | unix.WUNTRACED | unix.WCONTINUED | unix.WALL | unix.WCLONE | unix.WNOTHREAD
-	if uint32(c.Int())&^uint32(known&0xffffffff) != 0 {
-		return 0, unix.EINVAL
-	}
-	return 0, unix.ECHILD
-}
-
-func sysWaitpid(c *Ctx) (uint64, error) { return sysWait4(c) }
-
-func sysWaitid(c *Ctx) (uint64, error) {
-	which, id := c.Int(), c.Int()
-	_, options := c.Addr(), uint32(c.Int())
-	const events = unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED
-	const known = events | unix.WNOHANG | unix.WNOWAIT | unix.WALL | unix.WCLONE | unix.WNOTHREAD
-	if options&^uint32(known&0xffffffff) != 0 || options&events == 0 {
-		return 0, unix.EINVAL
-	}
-	switch which {
-	case unix.P_ALL:
-	case unix.P_PID:
-		if id <= 0 {
-			return 0, unix.EINVAL
-		}
-	case unix.P_PGID:
-		if id < 0 {
-			return 0, unix.EINVAL
-		}
-	case unix.P_PIDFD:
-		f, err := c.P.Files.Get(id)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := pidfdPID(f.Host); err == unix.EBADF {
-			return 0, err
-		}
-	default:
-		return 0, unix.EINVAL
-	}
-	return 0, unix.ECHILD
 }
 
 // Personality bits (linux/personality.h).

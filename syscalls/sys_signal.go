@@ -65,10 +65,10 @@ func (c *Ctx) act(no int, d *disposition) (old disposition, err error) {
 	defer c.P.sigMu.Unlock()
 	ts := c.task()
 	if d.ignores(s) {
-		c.P.flush(ts, sigs(s))
+		c.P.flush(sigs(s))
 	}
 	if c.P.waiting(ts, ts.blocked) != 0 {
-		c.P.alarm.Store(true)
+		ts.alarm.Store(true)
 	}
 	return old, nil
 }

@@ -86,7 +86,7 @@ func (k *Kernel) force(t *emu.Task, f emu.Fault) error {
 	p, ts := t.Proc.OS.(*Process), stateOf(t)
 	if t.Controller() != nil {
 		ts.forced = forcedSignal{true, f}
-		p.alarm.Store(true)
+		ts.alarm.Store(true)
 		return nil
 	}
 	if tr := t.Tracer(); tr != nil && !tr.Signal(t, &f.Signal) {

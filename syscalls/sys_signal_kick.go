@@ -64,18 +64,17 @@ func stopHost(no unix.Signal) error {
 // kick interrupts the blocking call of the host that the task is in. A signal
 // that comes just before the call blocks is lost, so it is sent again until
 // the task is out.
-func (p *Process) kick() {
+func (ts *taskState) kick() {
 	if kicker() != nil {
 		return
 	}
-	for wait := time.Millisecond; p.blocking.Load(); wait = min(2*wait, 50*time.Millisecond) {
-		p.sigMu.Lock()
-		over := p.closed || !p.alarm.Load()
-		p.sigMu.Unlock()
-		if over {
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		tid := ts.blocking.Load()
+		if tid == 0 || !ts.alarm.Load() {
 			return
 		}
-		_ = eachThread(func(tid int) error { return unix.Tgkill(os.Getpid(), tid, KickSignal) })
+		// It may be out of the call already, and even gone: no harm.
+		_ = unix.Tgkill(os.Getpid(), int(tid), KickSignal)
 		time.Sleep(wait)
 	}
 }

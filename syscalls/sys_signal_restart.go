@@ -110,7 +110,7 @@ func (c *Ctx) settle(name string, err error) error {
 		c.P.unsave(ts)
 		return err
 	}
-	c.P.alarm.Store(true)
+	ts.alarm.Store(true)
 	if e == unix.EINTR {
 		if e = c.restartCode(name); c.P.broken(ts) {
 			e = erestartnointr

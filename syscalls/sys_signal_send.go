@@ -32,6 +32,18 @@ func (c *Ctx) toSelf(si sigInfo, shared bool) error {
 	return err
 }
 
+// toTask sends a signal to a task.
+func (c *Ctx) toTask(ts *taskState, si sigInfo) error {
+	if si.No == 0 {
+		return nil
+	}
+	err := ts.p.post(ts, si, false)
+	if err != nil && si.Code != siQueue && si.raw == nil {
+		return nil // as in toSelf
+	}
+	return err
+}
+
 func validSignal(no int) bool { return no >= 0 && no <= nsig }
 
 func sysKill(c *Ctx) (uint64, error) {
@@ -43,6 +55,10 @@ func sysKill(c *Ctx) (uint64, error) {
 	switch {
 	case pid == c.P.P.PID:
 		return 0, c.toSelf(c.sent(no, siUser), true)
+	case c.K.process(pid) != nil:
+		return 0, c.K.process(pid).send(c.sent(no, siUser))
+	case pid == -1:
+		return 0, c.killAll(no)
 	case pid == 0 || pid == -pgrp:
 		return 0, c.killGroup(pgrp, no)
 	}
@@ -61,7 +77,47 @@ func (c *Ctx) killGroup(pgrp, no int) error {
 			_ = unix.Kill(pid, s) // one that gets it is enough, and the caller does
 		}
 	}
+	for _, p := range c.K.others(c.P) {
+		_ = p.send(c.sent(no, siUser))
+	}
 	return c.toSelf(c.sent(no, siUser), true)
+}
+
+// killAll sends a signal to all other guests, since none may reach the host's
+// other processes by accident.
+func (c *Ctx) killAll(no int) error {
+	l := c.K.others(c.P)
+	if len(l) == 0 {
+		return unix.ESRCH
+	}
+	for _, p := range l {
+		_ = p.send(c.sent(no, siUser))
+	}
+	return nil
+}
+
+// others are the guests but one.
+func (k *Kernel) others(but *Process) (out []*Process) {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	for _, p := range k.family.procs {
+		if p != but && !p.zombie {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// send sends a signal to a process from the task of another.
+func (p *Process) send(si sigInfo) error {
+	if si.No == 0 || p.isZombie() {
+		return nil
+	}
+	err := p.post(p.leader, si, true)
+	if err != nil && si.Code != siQueue && si.raw == nil {
+		return nil // as in toSelf
+	}
+	return err
 }
 
 // groupMembers are the processes of the host in a process group.
@@ -118,11 +174,12 @@ func (c *Ctx) tgkill(tgid, tid, no int) (uint64, error) {
 	switch {
 	case tid <= 0 || !validSignal(no):
 		return 0, unix.EINVAL
-	case c.isTask(tid):
-		if tgid != 0 && tgid != c.P.P.PID {
+	case c.K.find(tid) != nil:
+		ts := c.K.find(tid)
+		if tgid != 0 && tgid != ts.p.P.PID {
 			return 0, unix.ESRCH
 		}
-		return 0, c.toSelf(c.sent(no, siTkill), false)
+		return 0, c.toTask(ts, c.sent(no, siTkill))
 	case c.hidden(tid):
 		return 0, unix.ESRCH
 	case tgid != 0:

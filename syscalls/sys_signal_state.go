@@ -3,6 +3,7 @@ package syscalls
 import (
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,6 +80,15 @@ func (d *disposition) caught() bool { return d.handler != sigDfl && d.handler !=
 
 // taskState is the kernel's state of one task.
 type taskState struct {
+	p    *Process
+	task *emu.Task
+	call Ctx
+
+	alarm    atomic.Bool   // a signal waits that Pending must look at
+	woken    atomic.Bool   // Wake was called since Pending
+	wake     chan struct{} // told of each of these
+	blocking atomic.Int32  // the host's thread that is in a call which may block, 0 for none
+
 	// Guarded by Process.sigMu.
 	blocked sigset
 	pend    sigQueue
@@ -88,8 +98,10 @@ type taskState struct {
 	forced  forcedSignal // used by the task's goroutine only
 
 	alt      altStack
-	clearTID uint64 // set_tid_address
-	robust   uint64 // set_robust_list
+	clearTID uint64        // set_tid_address
+	vfork    chan struct{} // closed when the parent of a vfork may go on
+	last     bool          // the process has ended with this task
+	robust   uint64        // set_robust_list
 	fs       fsIDs
 }
 
@@ -105,6 +117,7 @@ func stateOf(t *emu.Task) *taskState {
 	ts, ok := t.OS.(*taskState)
 	if !ok {
 		ts = t.Proc.OS.(*Process).leader
+		ts.task = t
 		t.OS = ts
 	}
 	return ts
@@ -113,9 +126,22 @@ func stateOf(t *emu.Task) *taskState {
 // task is the state of the calling task.
 func (c *Ctx) task() *taskState { return stateOf(c.T) }
 
-// post makes a signal pending: for the task ts, or, shared, for its process.
-// Any goroutine may call it. A signal that would be ignored is dropped unless
-// it is blocked. EAGAIN means that too many are queued.
+// tasks are the states of the process's tasks, its leader first.
+func (p *Process) tasks() []*taskState {
+	out := []*taskState{p.leader}
+	for _, t := range p.P.Tasks() {
+		if ts, ok := t.OS.(*taskState); ok && ts != p.leader {
+			out = append(out, ts)
+		}
+	}
+	return out
+}
+
+// post makes a signal pending: for the task ts, or, shared, for the process,
+// of which a task that does not block it is to take it (complete_signal). That
+// task finds it when it next goes to user mode; see wakeUp. Any goroutine may
+// call it. A signal that would be ignored is dropped unless it is blocked.
+// EAGAIN means that too many are queued.
 func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
@@ -124,9 +150,9 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	}
 	switch {
 	case si.No == unix.SIGCONT:
-		p.flush(ts, stopping)
+		p.flush(stopping)
 	case stopping.has(si.No):
-		p.flush(ts, sigs(unix.SIGCONT))
+		p.flush(sigs(unix.SIGCONT))
 	}
 	d := p.Sig.get(si.No)
 	if d.ignores(si.No) && !ts.blocked.has(si.No) && !p.wanted(si.No) {
@@ -145,26 +171,44 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	if err := q.add(si, p.Limits[unix.RLIMIT_SIGPENDING].Cur); err != nil {
 		return err
 	}
-	if p.waiting(ts, ts.blocked) != 0 {
-		p.alarm.Store(true)
-		select {
-		case p.wake <- struct{}{}:
-		default:
+	if ts.blocked.has(si.No) && shared {
+		for _, o := range p.tasks() {
+			if !o.blocked.has(si.No) {
+				ts = o
+				break
+			}
 		}
+	}
+	if p.waiting(ts, ts.blocked) != 0 {
+		ts.wakeUp()
 	}
 	return nil
 }
 
-// notify is post for goroutines other than the task's: the task is brought
-// out of user mode or of a blocking call.
-func (p *Process) notify(ts *taskState, si sigInfo) {
-	if p.post(ts, si, true) == nil && p.alarm.Load() {
-		p.poke()
+// wakeUp has the task look for signals soon, wherever it is. Any goroutine
+// may call it.
+func (ts *taskState) wakeUp() {
+	ts.alarm.Store(true)
+	select {
+	case ts.wake <- struct{}{}:
+	default:
 	}
+	if ts.blocking.Load() != 0 {
+		go ts.kick()
+	}
+	ts.p.P.Interrupt()
 }
 
-func (p *Process) flush(ts *taskState, m sigset) {
-	ts.pend.flush(m)
+// notify is post for goroutines other than those of tasks.
+func (p *Process) notify(ts *taskState, si sigInfo) {
+	_ = p.post(ts, si, true) // kill(2) does not fail for a full queue either
+}
+
+// flush drops the signals of m that wait for the process or one of its tasks.
+func (p *Process) flush(m sigset) {
+	for _, ts := range p.tasks() {
+		ts.pend.flush(m)
+	}
 	p.shared.flush(m)
 }
 
@@ -180,7 +224,7 @@ func (p *Process) setMask(ts *taskState, m sigset) sigset {
 	old := ts.blocked
 	ts.blocked = m &^ unblockable
 	if p.waiting(ts, ts.blocked) != 0 {
-		p.alarm.Store(true)
+		ts.alarm.Store(true)
 	}
 	return old
 }
@@ -188,11 +232,11 @@ func (p *Process) setMask(ts *taskState, m sigset) sigset {
 // interrupted tells whether a signal waits that ends a blocking call: one
 // that is not blocked and does more than nothing.
 func (c *Ctx) interrupted() bool {
-	if !c.P.alarm.Load() {
+	p, ts := c.P, c.task()
+	if !ts.alarm.Load() {
 		return false
 	}
-	p, ts := c.P, c.task()
-	if p.woken.Load() {
+	if ts.woken.Load() || p.P.Group() != nil || p.P.Over(c.T) {
 		return true
 	}
 	p.sigMu.Lock()
@@ -204,7 +248,8 @@ func (c *Ctx) interrupted() bool {
 		if !d.ignores(no) || p.wanted(no) {
 			return true
 		}
-		p.flush(ts, sigs(no))
+		ts.pend.flush(sigs(no))
+		p.shared.flush(sigs(no))
 	}
 	return false
 }
@@ -218,11 +263,11 @@ func (c *Ctx) sleep(d time.Duration) bool {
 		defer t.Stop()
 		expired = t.C
 	}
-	woken := false
+	woken, ts := false, c.task()
 	c.Block(func() {
 		for !c.interrupted() {
 			select {
-			case <-c.P.wake:
+			case <-ts.wake:
 			case <-expired:
 				return
 			}
@@ -275,7 +320,7 @@ func (k *Kernel) pending(t *emu.Task) error {
 func (p *Process) dequeue(ts *taskState) (sigInfo, bool) {
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
-	p.alarm.Store(false)
+	ts.alarm.Store(false)
 	m := p.waiting(ts, ts.blocked)
 	if m == 0 {
 		return sigInfo{}, false
@@ -323,12 +368,6 @@ func (k *Kernel) act(t *emu.Task, si sigInfo) error {
 	return nil
 }
 
-// end ends a task and, as it is the only one, its process.
-func (k *Kernel) end(t *emu.Task, s emu.Status) {
-	t.End(s)
-	t.Proc.OS.(*Process).timers.stop()
-}
-
 // once logs a line if it has not been logged before.
 func (k *Kernel) once(line string) {
 	k.mu.Lock()
@@ -340,8 +379,8 @@ func (k *Kernel) once(line string) {
 }
 
 // newTaskState makes the state of a task of a program that starts.
-func newTaskState() *taskState {
-	ts := &taskState{}
+func newTaskState(p *Process) *taskState {
+	ts := &taskState{p: p, wake: make(chan struct{}, 1)}
 	ts.fs.reset()
 	return ts
 }

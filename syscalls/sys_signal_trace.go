@@ -10,14 +10,9 @@ import (
 
 // Wake implements emu.Kernel.
 func (k *Kernel) Wake(t *emu.Task) {
-	p := t.Proc.OS.(*Process)
-	p.woken.Store(true)
-	p.alarm.Store(true)
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-	p.poke()
+	ts := stateOf(t)
+	ts.woken.Store(true)
+	ts.wakeUp()
 }
 
 // Send sends the process of t a signal as the host's kernel would, all of
@@ -25,19 +20,6 @@ func (k *Kernel) Wake(t *emu.Task) {
 func (k *Kernel) Send(t *emu.Task, s unix.Signal) {
 	p := t.Proc.OS.(*Process)
 	p.notify(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
-}
-
-// poke brings the task out of user mode or of a blocking call.
-func (p *Process) poke() {
-	p.sigMu.Lock()
-	defer p.sigMu.Unlock()
-	if p.closed {
-		return
-	}
-	p.P.Interrupt()
-	if p.blocking.Load() {
-		go p.kick()
-	}
 }
 
 // wanted tells whether a tracer wants to hear of a signal that would be
@@ -66,7 +48,7 @@ func (p *Process) broken(ts *taskState) bool {
 	defer p.sigMu.Unlock()
 	m := p.waiting(ts, ts.blocked)
 	if m == 0 {
-		return p.woken.Load()
+		return ts.woken.Load()
 	}
 	for ; m != 0; m &= m - 1 {
 		no := (&sigQueue{set: m}).next(^sigset(0))
@@ -95,7 +77,7 @@ func (q *signalQueue) Dequeue() (emu.Signal, emu.Sigaction, bool) {
 	p, ts := q.p, q.ts
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
-	p.alarm.Store(false)
+	ts.alarm.Store(false)
 	if m := p.waiting(ts, ts.blocked); m.has(unix.SIGKILL) {
 		return p.takeSignal(ts, unix.SIGKILL).Signal, emu.Sigaction{}, true
 	}
@@ -124,7 +106,7 @@ func (q *signalQueue) Requeue(s emu.Signal) {
 	q.p.sigMu.Lock()
 	defer q.p.sigMu.Unlock()
 	q.ts.pend.push(si)
-	q.p.alarm.Store(true)
+	q.ts.alarm.Store(true)
 }
 
 // taken is all that is known of a signal that was dequeued, as the tracer left
@@ -159,7 +141,7 @@ func dispositionOf(a emu.Sigaction) disposition {
 // traced is pending for a task whose signals go through a controller.
 func (k *Kernel) traced(t *emu.Task, c emu.Controller) error {
 	p, ts := t.Proc.OS.(*Process), stateOf(t)
-	p.woken.Store(false)
+	ts.woken.Store(false)
 	q := &signalQueue{p: p, ts: ts}
 	fault := ts.forced.fault
 	for t.Status() == nil {
@@ -210,9 +192,3 @@ func (p *Process) stop(t *emu.Task, no unix.Signal) error {
 	t.ReportJctl(cldContinued, cldContinued)
 	return nil
 }
-
-// Codes of SIGCHLD (asm-generic/siginfo.h).
-const (
-	cldStopped   = 5
-	cldContinued = 6
-)

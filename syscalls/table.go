@@ -34,7 +34,7 @@ type Row struct {
 // rows are all calls that are served, in groups.
 func rows() []Row {
 	return slices.Concat(fileRows, dirRows, ioRows, pollRows, socketRows, ioctlRows,
-		memRows, procRows, idRows, signalRows, timeRows, ipcRows, miscRows)
+		memRows, procRows, cloneRows, idRows, signalRows, timeRows, ipcRows, miscRows)
 }
 
 // table is the call table of one architecture.

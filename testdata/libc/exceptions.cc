@@ -163,7 +163,7 @@ int main()
 	CHECK(bad);
 	bad = 0;
 	try {
-		volatile size_t n = (size_t)-1 / 2;
+		volatile size_t n = (size_t)-1 / 2 + 1;
 		std::unique_ptr<char[]> p(new char[n]);
 		bad = p[0];
 	} catch (const std::bad_alloc &) {

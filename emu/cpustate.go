@@ -1,0 +1,51 @@
+package emu
+
+import (
+	"fmt"
+
+	"github.com/utemu/utemu/emu/internal/uc"
+)
+
+// cpuState are a task's registers while the CPU has another task's.
+type cpuState struct {
+	ctx  *uc.Context
+	soft []uint64
+	own  map[uint64][]byte // memory of the CPU's own that tasks have changed
+}
+
+// save copies the registers into s, which may be of use already.
+func (c *CPU) save(s *cpuState) error {
+	c.flush()
+	var err error
+	if s.ctx == nil {
+		s.ctx, err = c.eng.Save()
+	} else {
+		err = c.eng.SaveTo(s.ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("emu: registers of a task: %w", err)
+	}
+	s.soft = append(s.soft[:0], c.soft...)
+	if c.bare.written {
+		if s.own == nil {
+			s.own = map[uint64][]byte{}
+		}
+		for a, m := range c.bare.placed {
+			s.own[a] = append(s.own[a][:0], m...)
+		}
+	}
+	return nil
+}
+
+// restore puts registers back that save copied.
+func (c *CPU) restore(s *cpuState) error {
+	if err := c.eng.Restore(s.ctx); err != nil {
+		return fmt.Errorf("emu: registers of a task: %w", err)
+	}
+	copy(c.soft, s.soft)
+	for a, m := range s.own {
+		copy(c.bare.placed[a], m)
+	}
+	c.valid = false
+	return nil
+}

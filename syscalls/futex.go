@@ -1,0 +1,159 @@
+package syscalls
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+)
+
+// futexKey names a futex among all processes: by its address space for
+// private memory, by its file for shared mappings (union futex_key).
+type futexKey struct {
+	space    *emu.Space
+	dev, ino uint64
+	off      uint64
+}
+
+// futexes are the tasks that wait on futexes, those of one in the order in
+// which they came.
+type futexes struct {
+	mu    sync.Mutex
+	queue map[futexKey][]*futexWaiter
+}
+
+// futexWaiter is a task that waits. All but ready is guarded by futexes.mu.
+type futexWaiter struct {
+	key    futexKey
+	bitset uint32
+	tid    int
+	pi     bool // waits for a lock that is handed over
+	woken  bool
+	ready  chan struct{} // told when woken
+}
+
+// futexKey finds the key of a futex (get_futex_key).
+func (c *Ctx) futexKey(addr uint64, private bool) (futexKey, error) {
+	if addr&3 != 0 {
+		return futexKey{}, unix.EINVAL
+	}
+	if _, err := c.Read32(addr); err != nil {
+		return futexKey{}, err
+	}
+	if v := c.Space().Find(addr); !private && v != nil && v.Flags&emu.MapShared != 0 && v.File != nil {
+		return futexKey{dev: v.File.Dev, ino: v.File.Ino, off: uint64(v.Off) + addr - v.Addr}, nil
+	}
+	return futexKey{space: c.Space(), off: addr}, nil
+}
+
+// enqueue makes the task wait; f.mu is held.
+func (f *futexes) enqueue(w *futexWaiter) {
+	if f.queue == nil {
+		f.queue = map[futexKey][]*futexWaiter{}
+	}
+	w.ready = make(chan struct{}, 1)
+	f.queue[w.key] = append(f.queue[w.key], w)
+}
+
+// remove takes a waiter out of its queue; f.mu is held.
+func (f *futexes) remove(w *futexWaiter) {
+	l := f.queue[w.key]
+	i := slices.Index(l, w)
+	if i < 0 {
+		return
+	}
+	if len(l) == 1 {
+		delete(f.queue, w.key)
+		return
+	}
+	f.queue[w.key] = slices.Delete(l, i, i+1)
+}
+
+// wakeOne wakes a waiter; f.mu is held.
+func (f *futexes) wakeOne(w *futexWaiter) {
+	f.remove(w)
+	w.woken = true
+	w.ready <- struct{}{}
+}
+
+// wake wakes up to n waiters whose bits are among those given.
+func (f *futexes) wake(key futexKey, n int, bitset uint32) (woken uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range slices.Clone(f.queue[key]) {
+		if n <= 0 {
+			break
+		}
+		if w.bitset&bitset == 0 || w.pi {
+			continue
+		}
+		f.wakeOne(w)
+		woken++
+		n--
+	}
+	return woken
+}
+
+// requeue wakes up to n waiters of a futex and lets up to m others wait on to.
+func (f *futexes) requeue(from, to futexKey, n, m int) (woken, moved uint64) {
+	woken = f.wake(from, n, ^uint32(0))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range slices.Clone(f.queue[from]) {
+		if m <= 0 || from == to {
+			break
+		}
+		f.remove(w)
+		w.key = to
+		f.queue[to] = append(f.queue[to], w)
+		moved++
+		m--
+	}
+	return woken, moved
+}
+
+// await waits until w is woken, until the end of the wait, or for a signal;
+// the errors are ETIMEDOUT and EINTR.
+func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
+	ts := c.task()
+	err := error(nil)
+	c.Block(func() { err = c.awaitOutside(w, ts, clock, end) })
+	f := &c.K.futexes
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w.woken {
+		return nil
+	}
+	f.remove(w)
+	return err
+}
+
+func (c *Ctx) awaitOutside(w *futexWaiter, ts *taskState, clock int, end time.Duration) error {
+	for {
+		var expired <-chan time.Time
+		if end >= 0 {
+			now, err := hostNow(clock)
+			if err != nil {
+				return err
+			}
+			if now >= end {
+				return unix.ETIMEDOUT
+			}
+			t := time.NewTimer(end - now)
+			defer t.Stop()
+			expired = t.C
+		}
+		if c.interrupted() {
+			return unix.EINTR
+		}
+		select {
+		case <-w.ready:
+			return nil
+		case <-ts.wake:
+		case <-expired:
+		}
+	}
+}

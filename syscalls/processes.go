@@ -1,0 +1,258 @@
+package syscalls
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+)
+
+// family are the processes of a kernel, and who waits for them.
+type family struct {
+	mu    sync.Mutex
+	tasks map[int]*taskState
+	procs map[int]*Process // zombies too
+	last  int              // id given last
+
+	running sync.WaitGroup // tasks that have been started
+	err     error          // the first failure of the host in one of them
+}
+
+// firstID is where the numbers of tasks begin that the host has none for: it
+// gives none from PID_MAX_LIMIT (linux/threads.h) on.
+const firstID = 4 << 20
+
+func (k *Kernel) newID() int {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	k.family.last = max(k.family.last+1, firstID)
+	return k.family.last
+}
+
+// register makes a task known by its number.
+func (k *Kernel) register(ts *taskState) {
+	f := &k.family
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tasks == nil {
+		f.tasks, f.procs = map[int]*taskState{}, map[int]*Process{}
+	}
+	f.tasks[ts.task.TID] = ts
+	if ts.p.leader == ts && f.procs[ts.p.P.PID] == nil {
+		f.procs[ts.p.P.PID] = ts.p
+		if q := ts.p.parent; q != nil {
+			q.children = append(q.children, ts.p)
+		}
+	}
+}
+
+func (k *Kernel) unregister(ts *taskState) {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	delete(k.family.tasks, ts.task.TID)
+}
+
+// find is the task with a number, nil if there is none.
+func (k *Kernel) find(tid int) *taskState {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	return k.family.tasks[tid]
+}
+
+// process is the process with a number, also one that has ended and was not
+// waited for.
+func (k *Kernel) process(pid int) *Process {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	return k.family.procs[pid]
+}
+
+// start runs a task that by has made.
+func (k *Kernel) start(ts *taskState, by *emu.Task) {
+	k.family.running.Add(1)
+	ctx := by.Context()
+	go func() {
+		defer k.family.running.Done()
+		if err := ts.task.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			k.failed(err)
+		}
+		if ts.last {
+			if err := ts.p.P.Close(); err != nil {
+				k.failed(err)
+			}
+		}
+	}()
+}
+
+// failed notes a failure of the host and ends all guests.
+func (k *Kernel) failed(err error) {
+	f := &k.family
+	f.mu.Lock()
+	if f.err == nil {
+		f.err = err
+	}
+	procs := slices.Collect(maps.Values(f.procs))
+	f.mu.Unlock()
+	for _, p := range procs {
+		p.P.EndGroup(emu.Status{Signal: unix.SIGKILL})
+		p.wakeAll(nil)
+	}
+}
+
+// Wait waits until all tasks have ended that the guest has started, and
+// returns the first failure of the host in one.
+func (k *Kernel) Wait() error {
+	k.family.running.Wait()
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	return k.family.err
+}
+
+// copy makes the state of a child of p; flags are those of clone(2).
+func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
+	q := &Process{
+		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Comm: p.Comm, Image: p.Image, Persona: p.Persona,
+		Limits: p.Limits, table: p.table, prctl: p.prctl, ended: make(chan struct{}), wait: make(chan struct{}),
+	}
+	q.prctl.deathSig = 0
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {
+		q.Start = ts.Nano()
+	}
+	q.mem = memState{membarriers: p.mem.membarriers, shm: maps.Clone(p.mem.shm)}
+	if flags&unix.CLONE_FILES == 0 {
+		q.Files = p.Files.copy()
+	} else {
+		p.Files.users.Add(1)
+	}
+	if flags&unix.CLONE_FS == 0 {
+		q.FS = p.FS.copy()
+	} else {
+		p.FS.users.Add(1)
+	}
+	if flags&unix.CLONE_SIGHAND == 0 {
+		q.Sig = p.Sig.copy(flags&unix.CLONE_CLEAR_SIGHAND != 0)
+	}
+	ep.OS = q
+	return q
+}
+
+func (s *Sighand) copy(clear bool) *Sighand {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &Sighand{act: s.act}
+	if clear {
+		c.exec()
+	}
+	return c
+}
+
+func (fs *FS) copy() *FS {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	c := &FS{cwd: fs.cwd, proc: fs.proc, umask: fs.umask}
+	if c.cwd >= 0 {
+		fd, err := unix.FcntlInt(uintptr(c.cwd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			fd = unix.AT_FDCWD
+		}
+		c.cwd = fd
+	}
+	return c
+}
+
+func (t *Files) copy() *Files {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := &Files{list: slices.Clone(t.list)}
+	for _, s := range c.list {
+		if s.f != nil {
+			s.f.refs.Add(1)
+		}
+	}
+	return c
+}
+
+// exited is exit_notify: the process is a zombie, or gone if its parent does
+// not want to know. The last turn of its last task calls it.
+func (p *Process) exited() {
+	k := p.K
+	// What it holds goes at once: others wait for the ends of its pipes.
+	if p.parent != nil {
+		if err := p.Release(); err != nil {
+			k.cfg.Log(err.Error())
+		}
+	}
+	f := &k.family
+	f.mu.Lock()
+	children := p.children
+	p.children = nil
+	heir := f.reaper(p)
+	for _, ch := range children {
+		ch.parent = heir
+		if heir != nil {
+			heir.children = append(heir.children, ch)
+		}
+	}
+	parent := p.parent
+	p.zombie = true
+	f.mu.Unlock()
+	for _, ch := range children {
+		if s := ch.prctl.deathSig; s != 0 {
+			ch.notify(ch.leader, sigInfo{Signal: emu.Signal{No: unix.Signal(s), Code: siUser, PID: p.P.PID}})
+		}
+		if heir != nil && ch.isZombie() {
+			heir.childChanged(ch, true)
+		}
+	}
+	close(p.ended)
+	if parent != nil {
+		parent.childChanged(p, true)
+	}
+}
+
+// reaper is who becomes the parent of the children of p: f.mu is held.
+func (f *family) reaper(p *Process) *Process {
+	for q := p.parent; q != nil; q = q.parent {
+		if (q.prctl.reaper != 0 || q.parent == nil) && !q.zombie {
+			return q
+		}
+	}
+	return nil
+}
+
+func (p *Process) isZombie() bool {
+	p.K.family.mu.Lock()
+	defer p.K.family.mu.Unlock()
+	return p.zombie
+}
+
+// forget takes a process that has been waited for out of the kernel.
+func (k *Kernel) forget(p *Process) {
+	f := &k.family
+	f.mu.Lock()
+	delete(f.procs, p.P.PID)
+	if q := p.parent; q != nil {
+		q.children = slices.DeleteFunc(q.children, func(o *Process) bool { return o == p })
+	}
+	f.mu.Unlock()
+	if p.leader.task != nil {
+		p.leader.task.Reap()
+	}
+}
+
+// ppid is the process's parent for getppid(2): that of the host for the first,
+// which also takes those whose parent has gone.
+func (p *Process) ppid() int {
+	p.K.family.mu.Lock()
+	defer p.K.family.mu.Unlock()
+	if p.parent == nil {
+		return unix.Getppid()
+	}
+	return p.parent.P.PID
+}
