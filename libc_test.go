@@ -32,6 +32,7 @@ type libcTarget struct {
 	vector  []string // what turns the vector unit on
 	sysroot string   // as a user would give it with -L
 	soft    bool     // floating point is done by the compiler's library
+	big     bool     // is of the other byte order than this machine
 	noPIE   bool     // Debian's libc has no start file for static-pie
 }
 
@@ -47,9 +48,9 @@ var libcTargets = []libcTarget{
 	{name: "aarch64", arch: "aarch64", cc: "aarch64-linux-gnu-gcc", cxx: "aarch64-linux-gnu-g++",
 		sysroot: "/usr/aarch64-linux-gnu"},
 	{name: "ppc", arch: "ppc", cc: "powerpc-linux-gnu-gcc", cxx: "powerpc-linux-gnu-g++",
-		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu", noPIE: true},
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu", big: true, noPIE: true},
 	{name: "ppc64", arch: "ppc64", cc: "powerpc64-linux-gnu-gcc",
-		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu", noPIE: true},
+		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu", big: true, noPIE: true},
 }
 
 // libcLink is a way to link a program.
@@ -79,6 +80,7 @@ type libcProgram struct {
 	hard    bool   // looks at the floating-point unit
 	vector  bool   // is built for the vector unit
 	plugin  string // a source that is built as a shared library, argument 2
+	order   bool   // reads binary files of this machine, its locale
 	slow    bool   // takes long to compile
 	flags   []string
 }
@@ -86,6 +88,7 @@ type libcProgram struct {
 var libcPrograms = map[string]libcProgram{
 	"dl.c":         {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
 	"floats.c":     {float: true},
+	"locale.c":     {order: true},
 	"longdouble.c": {float: true},
 	"library.cc":   {slow: true},
 	"integer.c":    {flags: []string{"-latomic"}},
@@ -95,7 +98,11 @@ var libcPrograms = map[string]libcProgram{
 
 // libcKnown is what is known to fail, by "program target link" with "*" for
 // any, and why. What passes although it is here fails the test.
-var libcKnown = map[string]string{}
+var libcKnown = map[string]string{
+	"rounding.c x86_64 *": "the library raises no flags for exceptions of SSE",
+	"rounding.c i386 *":   "the library raises no flags for exceptions but division by zero",
+	"rounding.c ppc *":    "the library does nothing for mffsl, by which fegetround reads",
+}
 
 // TestLibc holds programs on glibc to what they print natively, on every
 // target. Each is linked for each target in one way, with UTEMU_FULL=1 in all
@@ -105,7 +112,7 @@ func TestLibc(t *testing.T) {
 	for i, src := range libcSources(t) {
 		for j, target := range libcTargets {
 			prog := libcPrograms[src]
-			if prog.float && !libcFloat(target) || prog.hard && target.soft || strings.HasSuffix(src, ".cc") && target.cxx == "" {
+			if prog.float && !libcFloat(target) || prog.hard && target.soft || prog.order && target.big || strings.HasSuffix(src, ".cc") && target.cxx == "" {
 				continue
 			}
 			ways := libcWays(src, target)

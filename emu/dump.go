@@ -185,3 +185,17 @@ func (x *extent) data(f func(addr, end uint64) error) error {
 	}
 	return nil
 }
+
+// With calls f with the registers of another task of t's process in the CPU,
+// which f may read. It is for the goroutine of t, in its turn.
+func (t *Task) With(other *Task, f func(c *CPU) error) error {
+	p := t.Proc
+	if err := p.switchTo(other); err != nil {
+		return err
+	}
+	err := f(p.cpu)
+	if e := p.switchTo(t); err == nil {
+		err = e
+	}
+	return err
+}

@@ -59,6 +59,8 @@ type Task struct {
 	turn  chan struct{} // told when the turn is the task's
 	saved cpuState
 
+	broken error // of putting the task's registers into the CPU
+
 	status *Status // set when the task has ended
 }
 

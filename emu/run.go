@@ -129,9 +129,10 @@ func (t *Task) Run(ctx context.Context) error {
 			return err
 		}
 		if t.Proc.turns.wanted.Load() {
-			if err := t.Yield(); err != nil {
-				return err
-			}
+			t.Yield()
+		}
+		if t.broken != nil {
+			return t.broken
 		}
 		if s := t.Proc.Group(); s != nil {
 			t.End(*s)

@@ -17,7 +17,9 @@ import (
 // methods are for the goroutine that would run the task.
 //
 // It is a tracer of the task and stands before its kernel: signals of faults
-// and traps come to it first.
+// and traps come to it first. While the task is stopped it keeps the turn, so
+// that the other threads of the process stand still; they have theirs while it
+// is in a system call that blocks, and between steps if its slice is over.
 type Target struct {
 	t     *Task
 	inner Kernel
@@ -26,6 +28,7 @@ type Target struct {
 	stop   *stepper.Stop // what it has to tell
 	told   stepper.Stop  // where stop points to
 	fault  *Fault        // the signal that the last stop told of
+	held   bool          // the task has the turn
 	ended  bool
 	slots  []uint64
 	ctx    context.Context
@@ -200,12 +203,18 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 	if g.ended {
 		return stepper.Stop{}, stepper.ErrExited
 	}
+	if !g.held {
+		if err := t.acquire(); err != nil {
+			return stepper.Stop{}, err
+		}
+		g.held = true
+	}
 	if ctx != g.ctx { // comparing spares an allocation
 		g.ctx = ctx
 		t.ctx.Store(&ctx)
 	}
 	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, t.Proc.Interrupt)()
+		defer context.AfterFunc(ctx, t.Wake)()
 	}
 	g.stop, g.events = nil, l.Events
 	if f := g.fault; f != nil {
@@ -227,6 +236,20 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 func (g *Target) once(ctx context.Context, l stepper.Limit) (stepper.Stop, bool, error) {
 	t := g.t
 	if !l.Hold {
+		if t.Proc.turns.wanted.Load() && (l.Settle || l.Insns != 0 || len(l.Stops) != 0 || !l.Events) {
+			// Other threads must not meet what a step has left in memory.
+			t.Yield()
+		}
+		if s := t.Proc.Group(); s != nil {
+			t.End(*s)
+		} else if t.Proc.Over(t) {
+			t.End(Status{})
+		}
+		if t.broken != nil {
+			return stepper.Stop{}, false, t.broken
+		}
+	}
+	if !l.Hold && t.status == nil {
 		if err := t.kernel.Pending(t); err != nil {
 			return stepper.Stop{}, false, err
 		}
@@ -261,6 +284,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 	if t.status != nil {
 		g.ended = true
 		t.exit()
+		t.release()
 		return stepper.Stop{Why: stepper.Exited, Code: t.status.Wait()}, true
 	}
 	if g.stop != nil {
@@ -385,6 +409,10 @@ func (g *Target) single(pc uint64) (bool, error) {
 	for {
 		_, done, err := g.run(stepper.Limit{Insns: 1})
 		switch {
+		case err == nil && g.stop != nil && g.stop.Fetch && g.Regs().Reg(g.Arch().PC) != pc:
+			// The branch is done; that there is nothing at its end comes next.
+			g.fault, g.stop = nil, nil
+			return true, nil
 		case err != nil || g.stop != nil || g.t.status != nil:
 			return false, err
 		case g.Regs().Reg(g.Arch().PC) != pc || done && !g.again():
@@ -394,19 +422,15 @@ func (g *Target) single(pc uint64) (bool, error) {
 }
 
 // again tells whether the instruction at the PC, where a run of it has ended,
-// is to be run again, because the library has not done anything: it starts
-// over with a store to its own block, and comes back to a repeated instruction
-// that has no iteration left.
+// is to be run again: the library comes back to a repeated instruction that has
+// no iteration left.
 func (g *Target) again() bool {
 	a, cpu := g.Arch(), g.t.Proc.cpu
-	i, err := a.Insn(cpu, cpu)
-	switch {
-	case err != nil || i.Is(arch.IsBranch):
+	if a.Spent == nil {
 		return false
-	case i.Is(arch.IsRepeat):
-		return a.Spent(i, cpu)
 	}
-	return true
+	i, err := a.Insn(cpu, cpu)
+	return err == nil && i.Is(arch.IsRepeat) && a.Spent(i, cpu)
 }
 
 // slot runs an instruction in an IT block of Thumb, which the library would run

@@ -78,24 +78,41 @@ func (q *turns) arm(p *Process) {
 }
 
 // Yield lets the other tasks that wait for the CPU have their turn first.
-func (t *Task) Yield() error {
+func (t *Task) Yield() {
 	q := t.Proc.turns
 	q.mu.Lock()
 	waits := len(q.queue) > 0
 	q.mu.Unlock()
-	if !waits {
-		return nil
+	if waits {
+		t.release()
+		t.regain()
 	}
-	t.release()
-	return t.acquire()
 }
 
 // Outside calls f, which may block, without the turn: the other tasks of the
 // process run meanwhile. f must not touch the process's memory or registers.
-func (t *Task) Outside(f func()) error {
+func (t *Task) Outside(f func()) {
 	t.release()
 	f()
-	return t.acquire()
+	t.regain()
+}
+
+// regain is acquire where a failure of the engine cannot be told: the next run
+// of the task fails with it.
+func (t *Task) regain() {
+	if err := t.acquire(); err != nil {
+		t.broken = err
+	}
+}
+
+// Borrow calls f in the turn of the task, which is outside of it, for another
+// goroutine. It returns f's error, or that of an engine that fails.
+func (t *Task) Borrow(f func() error) error {
+	if err := t.acquire(); err != nil {
+		return err
+	}
+	defer t.release()
+	return f()
 }
 
 // switchTo puts the registers of t into the CPU.

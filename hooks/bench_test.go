@@ -15,7 +15,7 @@ import (
 
 // run runs a program of this repository once, with engines.
 func run(b *testing.B, program string, n int, ev hooks.Event) {
-	m, err := utemu.Load(utemu.Config{Path: "../testdata/bins/x86_64/" + program, Stdout: discard{}})
+	m, err := utemu.Load(utemu.Config{Path: "../testdata/bins/x86_64/" + program, Args: []string{program, "cpu", "20000000"}, Stdout: discard{}})
 	require.NoError(b, err)
 	for range n {
 		e, err := hooks.Attach(m.Task(), hooks.AttachCreate, neutral, nil)

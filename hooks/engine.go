@@ -242,7 +242,7 @@ func (t *Task) detach(e *Engine) {
 	}
 	t.attached, t.attaching = without(t.attached), without(t.attaching)
 	t.union()
-	if len(t.attached)+len(t.attaching) == 0 {
+	if t.alone() {
 		t.pending, t.handler = Run, false
 		t.forced.Store(false)
 		t.target.SetStep(emu.StepNone)
@@ -332,7 +332,7 @@ func (e *Engine) Examine(f func(x *Examiner) error) error {
 	t.examiners++
 	t.mu.Unlock()
 	defer t.examined()
-	if err := f(&Examiner{t}); err != nil {
+	if err := t.target.Held(func() error { return f(&Examiner{t}) }); err != nil {
 		return err
 	}
 	t.mu.Lock()

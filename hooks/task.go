@@ -32,6 +32,9 @@ type Target interface {
 	// Park runs wait, which blocks while the task is held, on the goroutine of
 	// the task; other tasks may run meanwhile.
 	Park(wait func())
+	// Held runs f, which looks at the task while it is parked, with the task's
+	// registers at hand. Any goroutine may call it.
+	Held(f func() error) error
 	// Done is closed when the run of the task is given up: no stop lasts
 	// longer.
 	Done() <-chan struct{}
@@ -359,14 +362,21 @@ func (t *Task) end(p *pass, final bool) {
 	t.mu.Unlock()
 }
 
-// pend makes r pending unless something stronger is. t.mu is held.
+// pend makes r pending unless something stronger is, or nobody is left who
+// asked. t.mu is held.
 func (t *Task) pend(r Resume) {
+	if t.alone() {
+		return
+	}
 	t.pending = Stronger(t.pending, r)
 	t.forced.Store(t.pending >= Interrupt)
 	if r != Run {
 		t.work.Store(true)
 	}
 }
+
+// alone tells whether no engine is attached. t.mu is held.
+func (t *Task) alone() bool { return len(t.attached)+len(t.attaching) == 0 }
 
 // anyStop tells whether an engine holds the task. t.mu is held.
 func (t *Task) anyStop() bool {
@@ -468,6 +478,9 @@ func (t *Task) rouse() {
 func (t *Task) act(p *pass) {
 	t.mu.Lock()
 	stop := t.anyStop() && !t.killed
+	if t.alone() {
+		p.resume = Run
+	}
 	t.mu.Unlock()
 	if stop {
 		t.hold(p.resume)

@@ -25,6 +25,9 @@ func (s MemBP) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	if !s.Supports(t, m) {
 		return Stop{}, ErrNoStep
 	}
+	if st, ok, err := settle(ctx, t); !ok {
+		return st, err
+	}
 	return software(ctx, t, m, trapAt, runToTrap)
 }
 

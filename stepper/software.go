@@ -42,6 +42,9 @@ func predicted(ctx context.Context, t Target, i arch.Insn, reach to) (Stop, erro
 		note = noteOpen
 	case i.Is(arch.IsRepeat) && a.Once != nil:
 		return repeat(ctx, t, i, reach)
+	case i.Is(arch.IsSyscall):
+		// The target tells when it has returned, wherever to.
+		return faulting(ctx, t)
 	}
 	d, err := dests(t, i)
 	if err != nil {

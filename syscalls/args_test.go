@@ -21,6 +21,7 @@ import (
 // unfit are calls that must not be made with any arguments: they reach
 // processes of the host other than the test, or change the test's own.
 var unfit = map[string]bool{
+	"clone": true, "clone3": true, "fork": true, "vfork": true, // need a CPU
 	"kill": true, "tkill": true, "tgkill": true, "rt_sigqueueinfo": true, "rt_tgsigqueueinfo": true, "pidfd_send_signal": true,
 	"setuid": true, "setuid32": true, "setgid": true, "setgid32": true, "setreuid": true, "setreuid32": true,
 	"setregid": true, "setregid32": true, "setresuid": true, "setresuid32": true, "setresgid": true, "setresgid32": true,

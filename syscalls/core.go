@@ -32,8 +32,8 @@ func (k *Kernel) CoreError() error {
 // become too long or met a full disk is there all the same.
 func (k *Kernel) dump(t *emu.Task, si *sigInfo) bool {
 	p := t.Proc.OS.(*Process)
-	if t.CPU() == nil || !k.dumps(p) {
-		return false
+	if t.CPU() == nil || p.P.Group() != nil || !k.dumps(p) {
+		return false // another thread has been quicker, or there is nothing to be had
 	}
 	f, err := k.openCore(t, p, si.No)
 	if err == nil {
@@ -159,12 +159,15 @@ func (p *Process) coreNotes(c *regset.Core, t *emu.Task, si *sigInfo, lines []ma
 		}
 	}
 	for _, u := range threads {
-		s := p.prstatus(u, si.No)
-		notes, err := c.View.ThreadNotes(u.CPU(), s.Bytes(), s.Field("pr_reg"), s.Field("pr_fpvalid"), c.Order, rest)
+		err := t.With(u, func(cpu *emu.CPU) error {
+			s := p.prstatus(u, si.No)
+			notes, err := c.View.ThreadNotes(cpu, s.Bytes(), s.Field("pr_reg"), s.Field("pr_fpvalid"), c.Order, rest)
+			c.Notes, rest = append(c.Notes, notes...), nil
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		c.Notes, rest = append(c.Notes, notes...), nil
 	}
 	return nil
 }
@@ -180,6 +183,9 @@ func (p *Process) prstatus(t *emu.Task, signo unix.Signal) *Struct {
 	s.Set("pr_sighold", uint64(ts.blocked))
 	p.sigMu.Unlock()
 	p.coreIDs(s, t.TID)
+	if t.TID != p.P.PID { // how much each thread took is not known
+		return s
+	}
 	for who, names := range map[int][2]string{unix.RUSAGE_SELF: {"pr_utime", "pr_stime"}, unix.RUSAGE_CHILDREN: {"pr_cutime", "pr_cstime"}} {
 		var r unix.Rusage
 		if unix.Getrusage(who, &r) != nil {
@@ -196,7 +202,7 @@ func (p *Process) prstatus(t *emu.Task, signo unix.Signal) *Struct {
 // coreIDs sets the numbers that both structures have.
 func (p *Process) coreIDs(s *Struct, pid int) {
 	s.Set("pr_pid", uint64(pid))
-	s.Set("pr_ppid", uint64(unix.Getppid()))
+	s.Set("pr_ppid", uint64(p.ppid()))
 	s.Set("pr_pgrp", uint64(unix.Getpgrp()))
 	if sid, err := unix.Getsid(0); err == nil {
 		s.Set("pr_sid", uint64(sid))

@@ -210,7 +210,7 @@ func (c *Ctx) Block(f func()) {
 	// What the host's thread is told must reach the call.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := c.T.Outside(func() {
+	c.T.Outside(func() {
 		ts.blocking.Store(int32(unix.Gettid()))
 		defer ts.blocking.Store(0)
 		if ts.alarm.Load() {
@@ -219,8 +219,4 @@ func (c *Ctx) Block(f func()) {
 		}
 		f()
 	})
-	if err != nil {
-		// The engine has failed; the next run tells.
-		c.K.cfg.Log(err.Error())
-	}
 }

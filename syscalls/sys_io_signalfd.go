@@ -103,7 +103,11 @@ func (c *Ctx) signalInfo(si sigInfo) []byte {
 	s.setLow("ssi_code", uint64(si.Code))
 	s.setLow("ssi_pid", uint64(si.PID))
 	s.setLow("ssi_uid", uint64(si.UID))
-	s.setLow("ssi_int", si.Value)
+	v := si.Value
+	if c.A.Word == 8 && c.bigEndian() {
+		v >>= 32 // the int of the union lies where the high half does
+	}
+	s.setLow("ssi_int", v)
 	s.Set("ssi_ptr", si.Value)
 	s.Set("ssi_addr", si.Addr)
 	if si.Code == siTimer {

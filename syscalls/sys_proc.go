@@ -36,7 +36,7 @@ var procRows = []Row{
 	{Name: "setrlimit", Fn: sysSetrlimit, Level: Full},
 	{Name: "prlimit64", Fn: sysPrlimit64, Level: Full},
 	{Name: "getrusage", Fn: sysGetrusage, Level: Full},
-	{Name: "sched_yield", Fn: func(c *Ctx) (uint64, error) { return 0, c.T.Yield() }, Level: Full},
+	{Name: "sched_yield", Fn: func(c *Ctx) (uint64, error) { c.T.Yield(); return 0, nil }, Level: Full},
 	{Name: "sched_getaffinity", Fn: sysSchedGetaffinity, Level: Full},
 	{Name: "sched_setaffinity", Fn: sysSchedSetaffinity, Level: Full},
 	{Name: "sched_getscheduler", Fn: func(c *Ctx) (uint64, error) { return c.sched(unix.SYS_SCHED_GETSCHEDULER, 0, 0) }, Level: Full},

@@ -205,13 +205,15 @@ var controlCases = []Case{
 			in.pass(e)
 			return act(hooks.Stop)
 		}))
+		e.Attach("B", hooks.EventSyscallExit, nil)
 		e.Start()
 		in.wait(e)
+		e.Attach("C", hooks.EventExit, nil)
 		refused(e, g.Control(hooks.Detach), unix.EINPROGRESS)
 		e.Log("A syscall_exit getppid")
 		in.open()
 		e.Exits(3)
-		e.Log("A release A")
+		e.Log("A release A", "B syscall_exit getppid", "C exit 0x300 0x300")
 	}},
 	{38, "detaching twice, and at the end", 0, func(e *Env) {
 		e.Make(plain)
@@ -261,6 +263,16 @@ var controlCases = []Case{
 		e.Control(g, hooks.Run)
 		e.Exits(3)
 		e.Log("A jctl 5 5", "A jctl 6 6")
+	}},
+	{41, "held, not run, by SIGCONT", JobControl, func(e *Env) {
+		e.Make(Program{raise(unix.SIGSTOP), exit(3)})
+		g := e.Attach("A", hooks.EventJctl, nil)
+		e.Stops()
+		require.NoError(e, g.Control(hooks.Stop))
+		e.Send(unix.SIGCONT)
+		e.idle()
+		e.Send(unix.SIGKILL)
+		e.Dies(unix.SIGKILL)
 	}},
 	{42, "back into the job control stop", JobControl, func(e *Env) {
 		e.Make(Program{raise(unix.SIGSTOP), exit(3)})
@@ -352,8 +364,15 @@ var barrierCases = []Case{
 		g := e.Attach("A", hooks.EventSyscallEntry, on("syscall_entry getppid", act(hooks.Stop)))
 		e.Stops()
 		require.NoError(e, g.Examine(func(*hooks.Examiner) error { return nil }))
-		refused(e, g.Examine(func(*hooks.Examiner) error { e.Send(unix.SIGKILL); return nil }), unix.EAGAIN)
+		e.Attach("B", hooks.EventExit, nil)
+		refused(e, g.Examine(func(*hooks.Examiner) error {
+			e.Send(unix.SIGKILL)
+			e.idle()
+			e.Log("A syscall_entry getppid") // it waits for the examiner
+			return nil
+		}), unix.EAGAIN)
 		e.Dies(unix.SIGKILL)
+		e.Log("B exit 0x9 0x9 <stop>")
 	}},
 	{47, "let go meanwhile", 0, func(e *Env) {
 		e.Make(plain)

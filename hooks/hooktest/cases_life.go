@@ -261,13 +261,24 @@ var robustCases = []Case{
 		e.Dies(unix.SIGKILL)
 		require.Equal(e, 1, e.Task.Engines())
 	}},
+	{208, "detached in the pass that asked for a step", 0, func(e *Env) {
+		e.Make(straight)
+		a := e.Attach("A", hooks.EventQuiesce, on("quiesce 0", act(hooks.SingleStep)))
+		e.Attach("B", hooks.EventQuiesce, do("quiesce 0", func(*Report) hooks.Action {
+			require.NoError(e, a.Control(hooks.Detach))
+			return act(hooks.Detach)
+		}))
+		e.Control(a, hooks.Report)
+		e.Exits(3)
+		e.Log("A quiesce 0", "B quiesce 0 <singlestep>", "A release A", "B release B")
+	}},
 	{209, "an observer", 0, func(e *Env) {
 		e.Make(Program{exit(4), raise(unix.SIGTERM)})
 		e.observed()
 		ev := hooks.EventSyscallEntry | hooks.EventSignalTerm
 		e.Attach("A", ev|hooks.EventQuiesce, on("signal_term SIGTERM term", hooks.Action{Signal: hooks.SigCore, Resume: hooks.SingleStep}))
 		e.Attach("B", ev, on("syscall_entry exit_group", hooks.Action{Syscall: hooks.SysAbort, Resume: hooks.Report}))
-		require.Equal(e, int(unix.SIGTERM)|0x80, e.End())
+		e.Dies(unix.SIGTERM)
 		e.Guest.Reap()
 		var saw []string
 		for _, l := range e.Reports() {
@@ -283,6 +294,13 @@ var robustCases = []Case{
 			"A / quiesce death / run / run",
 		}, saw)
 	}},
+}
+
+// idle gives other goroutines the time to do what they should not.
+func (e *Env) idle() {
+	for range 2000 {
+		runtime.Gosched()
+	}
 }
 
 // observed are the reports of a task as its observer is told of them.

@@ -8,9 +8,9 @@ const behaviours = 114
 var Ledger = map[int]string{
 	71:  "the requeueing of a blocked signal is ptrace's, which is not there yet",
 	82:  "PTRACE_SYSEMU needs ptrace",
-	90:  "the engine does not force the trap flag; what a guest does with its own is tested with x86's traps",
-	91:  "frames of signal handlers on real guests are not there yet",
-	92:  "as 90: PUSHF never shows a flag that nobody sets",
+	90:  "of x86 only: TestNoTrapFlag and TestOwnTrapFlag",
+	91:  "of x86 only, and nobody sets the flag: what is in a frame is tested where frames are made",
+	92:  "of x86 only: TestNoTrapFlag",
 	94:  "the granularity of REP under a step is stepper's to define",
 	95:  "MSR and PSTATE are read and written through package regset, whose tests hold them to that",
 	96:  "breakpoints that the guest cannot see are not there yet",

@@ -17,7 +17,7 @@ build="gcc libc6-dev make pkg-config ca-certificates libunicorn-dev libcapstone-
 demo="libc6-armhf-cross libc6-powerpc-cross"
 cross="gcc-i686-linux-gnu gcc-arm-linux-gnueabihf gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-powerpc-linux-gnu gcc-powerpc64-linux-gnu"
 crosscxx="g++-i686-linux-gnu g++-arm-linux-gnueabihf g++-aarch64-linux-gnu g++-powerpc-linux-gnu"
-test="$cross $crosscxx qemu-user g++ binutils strace"
+test="$cross $crosscxx qemu-user g++ binutils gdb-multiarch strace"
 
 say() { echo "setup: $*" >&2; }
 

@@ -46,8 +46,7 @@ static void again(int s, siginfo_t *si, void *u)
 static void count(int s)
 {
 	static int n;
-	printf("got %d\n", s);
-	fflush(stdout);
+	dprintf(1, "got %d\n", s);
 	if (++n == 6)
 		exit(0);
 }
@@ -109,7 +108,9 @@ int main(int argc, char **argv)
 		sigemptyset(&none);
 		sigemptyset(&m);
 		for (int i = 0; i < 6; i++) {
-			signal(l[i], count);
+			struct sigaction sa = {.sa_handler = count};
+			sigfillset(&sa.sa_mask);
+			sigaction(l[i], &sa, NULL);
 			sigaddset(&m, l[i]);
 		}
 		sigprocmask(SIG_SETMASK, &m, NULL);

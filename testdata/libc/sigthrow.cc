@@ -1,3 +1,4 @@
+#pragma GCC optimize ("non-call-exceptions")
 /* Exceptions thrown by handlers, and stacks looked at from there. */
 #include <sys/cdefs.h>
 #undef __LEAF /* handlers run inside of raise() and the like */

@@ -21,7 +21,7 @@ func (o *oracle) classOf(l line) (c, known arch.Class) {
 	known = arch.IsBranch | arch.IsCall | arch.IsSyscall | arch.IsTrap | arch.IsLoadLink | arch.IsStoreCond
 	for _, r := range mnemonics[o.name] {
 		if r.mnem.MatchString(l.mnem) && (r.args == nil || r.args.MatchString(l.rest)) {
-			return r.class, known | r.known
+			return r.class, (known | r.known) &^ r.silent
 		}
 	}
 	return 0, known
@@ -31,6 +31,7 @@ type rule struct {
 	mnem, args *regexp.Regexp
 	class      arch.Class
 	known      arch.Class // bits that this rule tells of beyond the usual ones
+	silent     arch.Class // those of the usual ones that it does not tell of
 }
 
 func re(mnem, args string, c arch.Class, known ...arch.Class) rule {
@@ -41,6 +42,12 @@ func re(mnem, args string, c arch.Class, known ...arch.Class) rule {
 	for _, k := range known {
 		r.known |= k
 	}
+	return r
+}
+
+// but is a rule that says nothing of some bits.
+func (r rule) but(c arch.Class) rule {
+	r.silent = c
 	return r
 }
 
@@ -68,11 +75,12 @@ var rulesX86 = []rule{
 var rulesARM = []rule{
 	re("bl", "", call, arch.IsCond), re("bl"+armCC, "", call|arch.IsCond, arch.IsCond),
 	re("blx(ns)?"+armCC+"?", "", call), re("bxj?|bxns", "", indir, arch.IsCond), re("bxj?"+armCC, "", indir|arch.IsCond, arch.IsCond),
-	re(`b(\.n|\.w)?`, "", branch, arch.IsCond), re("b"+armCC+`(\.n|\.w)?`, "", cond, arch.IsCond), re("cbn?z", "", cond, arch.IsCond), re("tb[bh]", "", indir),
-	re("svc"+armCC+"?", "", arch.IsSyscall), re("bkpt", "", arch.IsTrap), re("udf", "^#1$|^#16$", arch.IsTrap), re(`udf(\.w)?`, "", 0, arch.IsTrap),
+	re(`b(al)?(\.n|\.w)?`, "", branch, arch.IsCond), re("b"+armCC+`(\.n|\.w)?`, "", cond, arch.IsCond), re("cbn?z", "", cond, arch.IsCond), re("tb[bh]", "", indir),
+	re("svc"+armCC+"?", "", arch.IsSyscall), re("bkpt", "", arch.IsTrap), re(`udf(\.w)?`, "^#(0|1|16)$", arch.IsTrap).but(arch.IsTrap), re(`udf(\.w)?`, "", 0, arch.IsTrap),
 	re("(ldrex|ldaex)[bhd]?"+armCC+"?", "", arch.IsLoadLink), re("(strex|stlex)[bhd]?"+armCC+"?", "", arch.IsStoreCond),
 	re(`(pop|ldm(ia|fd|ib|ed|da|fa|db|ea)?)`+armCC+`?(\.w)?`, `pc\}`, indir), re(`ldr`+armCC+`?(\.w)?`, "^pc,", indir),
-	re("(rfe(ia|ib|da|db)|subs|movs|adds|eret|lsls|lsrs|asrs|rors|rrxs|mvns|ands|eors|orrs|bics|adcs|sbcs|rscs|rsbs)"+armCC+"?", "^pc|^[^p]|^$|sp!$", 0, arch.IsBranch),
+	re("rfe(ia|ib|da|db)?|eret", "", indir),
+	re("(subs|movs|adds|lsls|lsrs|asrs|rors|rrxs|mvns|ands|eors|orrs|bics|adcs|sbcs|rscs|rsbs)"+armCC+"?", "^pc", indir),
 	re("(mov|add|sub|rsb|rsc|adc|sbc|and|orr|eor|bic|mvn|lsl|lsr|asr|ror|rrx)"+armCC+"?", "^pc,", indir),
 }
 
@@ -91,13 +99,13 @@ var mnemonics = map[string][]rule{
 
 var rulesPPC = []rule{
 	re("b|ba", "", branch, arch.IsCond), re("bla?", "", call, arch.IsCond),
-	re("bcl", "^20,4", branch|arch.IsPCRel, arch.IsPCRel), re("b(rinc|permd|rh|rw|rd|lrp)", "", 0),
+	re("bcl", "^20,4", branch).but(arch.IsCall), re("b(rinc|permd|rh|rw|rd|lrp)", "", 0),
 	re("blr|bctr|btar", "", indir, arch.IsCond, arch.IsIndirect), re("blrl|bctrl|btarl", "", indir|arch.IsCall, arch.IsIndirect),
 	re(`b(eq|ne|lt|gt|le|ge|so|ns|un|nu|dn?z[tf]?|t|f|c)[+-]?`, "", branch), re(`b(eq|ne|lt|gt|le|ge|so|ns|un|nu|dn?z[tf]?|t|f|c)a[+-]?`, "", branch),
 	re(`b(eq|ne|lt|gt|le|ge|so|ns|un|nu|dn?z[tf]?|t|f|c)la?[+-]?`, "", call),
 	re(`b(eq|ne|lt|gt|le|ge|so|ns|un|nu|dn?z[tf]?|t|f|c)?(lr|ctr|tar)[+-]?`, "", indir, arch.IsIndirect),
 	re(`b(eq|ne|lt|gt|le|ge|so|ns|un|nu|dn?z[tf]?|t|f|c)?(lr|ctr|tar)l[+-]?`, "", indir|arch.IsCall, arch.IsIndirect),
-	re(`bc\?`, "", branch), // x/arch has no name for some hints
+	re(`bc(lr|ctr)?\?`, "", branch), // x/arch has no name for some hints
 	re("scv?", "", arch.IsSyscall), re("trap|t[wd].*", "", arch.IsTrap),
 	re("l[wdbhq]arx", "", arch.IsLoadLink), re(`st[wdbhq]cx\.`, "", arch.IsStoreCond),
 }

@@ -130,11 +130,8 @@ func insn(c arch.CPU, pc uint64) (op uint32, wide, ok bool) {
 // hooks of ptrace.c.
 func undefined(c arch.CPU, pc uint64) arch.Trap {
 	op, wide, ok := insn(c, pc)
-	switch {
-	case ok && isBreak(op, wide, inThumb(c)):
+	if ok && isBreak(op, wide, inThumb(c)) {
 		return breakpoint(pc)
-	case !(ok && isUDF(op, wide, inThumb(c))) && afterYield(c, pc):
-		return arch.Trap{Kind: arch.TrapResume, PC: pc}
 	}
 	return signal(pc, unix.SIGILL, illOpc, pc)
 }
@@ -149,42 +146,6 @@ func isBreak(op uint32, wide, thumb bool) bool {
 		return op == 0xf7f0a000
 	}
 	return op == 0xde01
-}
-
-// isUDF knows the permanently undefined instructions.
-func isUDF(op uint32, wide, thumb bool) bool {
-	switch {
-	case !thumb:
-		return op&0xfff000f0 == 0xe7f000f0
-	case wide:
-		return op&0xfff0f000 == 0xf7f0a000
-	}
-	return op&0xff00 == 0xde00
-}
-
-// afterYield tells that the instruction before pc is YIELD or WFE. The library
-// reports those two as undefined instructions, with the PC already past them;
-// that report cannot be told from that of an undefined instruction that
-// follows one, so only permanently undefined ones are excepted.
-func afterYield(c arch.CPU, pc uint64) bool {
-	var b [4]byte
-	if inThumb(c) {
-		if _, err := c.ReadAt(b[2:], pc-2); err != nil {
-			return false
-		}
-		if lo := binary.LittleEndian.Uint16(b[2:]); lo == 0xbf10 || lo == 0xbf20 {
-			return true
-		}
-	}
-	if _, err := c.ReadAt(b[:], pc-4); err != nil {
-		return false
-	}
-	op := binary.LittleEndian.Uint32(b[:])
-	if inThumb(c) {
-		return op == 0x8001f3af || op == 0x8002f3af
-	}
-	op &= 0x0fffffff
-	return op == 0x0320f001 || op == 0x0320f002
 }
 
 // exclusiveAddr is the address that the exclusive load or store, or the swap,

@@ -173,7 +173,18 @@ func untag(addr uint64) uint64 {
 
 // dataAbort is the alignment fault of exclusive and atomic accesses, the only
 // ones whose alignment is checked. They have a base register and no offset.
+// libunicorn 2.1 also has it for addresses beyond those that a page table can
+// map.
 func dataAbort(c arch.CPU, pc uint64) arch.Trap {
-	base := x0 + regset.ID(insn(c, pc)>>5&31) // number 31 is SP here
-	return signal(pc, unix.SIGBUS, busAdrAln, c.Reg(base))
+	op := insn(c, pc)
+	base := c.Reg(x0 + regset.ID(op>>5&31)) // number 31 is SP here
+	size := uint64(1) << (op >> 30)
+	exclusive, atomic := op&0x3f000000 == 0x08000000, op&0x3b200c00 == 0x38200000
+	if exclusive && op&(1<<23|1<<21) == 1<<21 { // a pair
+		size = 8 << (op >> 30 & 1)
+	}
+	if (exclusive || atomic) && base&(size-1) != 0 {
+		return signal(pc, unix.SIGBUS, busAdrAln, base)
+	}
+	return signal(pc, unix.SIGSEGV, segvMapErr, base)
 }

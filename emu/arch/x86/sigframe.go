@@ -44,6 +44,7 @@ func noteFault(c arch.CPU, f arch.SigFault) {
 	case arch.Exec:
 		code |= pfInstr
 	}
+	resume(c)
 	c.SetReg(trapNo, trapPF)
 	c.SetReg(trapErr, code)
 	c.SetReg(cr2, f.Addr)
@@ -71,10 +72,17 @@ func noted(c arch.CPU, e arch.Exception, t arch.Trap) arch.Trap {
 	case e.Kind == arch.ExcMem && t.Signo == int(unix.SIGBUS):
 		no = excSS
 	}
+	if t.Kind == arch.TrapSignal && no != excOF {
+		resume(c)
+	}
 	c.SetReg(trapNo, no)
 	c.SetReg(trapErr, code)
 	return t
 }
+
+// resume sets the flag that the CPU sets in the flags that a fault leaves, but
+// not a trap: the instruction will run again, past its breakpoint.
+func resume(c arch.CPU) { c.SetReg(eflags, c.Reg(eflags)|flagRF) }
 
 // fpFrame is where the state of the floating point unit goes below sp: its
 // start, which the frame points to, and its FXSAVE image.

@@ -418,6 +418,7 @@ static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, u
 
 void ue_note_cut(struct ue *e)
 {
+	e->redo = true;
 	if (e->trace != 0 && !e->stopped && !e->muted)
 		put(e, UE_REC_CUT, pc_of(e), 0, 0, e->cur);
 }
@@ -485,6 +486,10 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	}
 	bool first = e->first;
 	e->first = false;
+	// A store to its own block is begun, and run again in a block of its own:
+	// the limits have seen it.
+	bool seen = e->redo && e->at == pc && !first;
+	e->redo = false;
 	e->at = pc;
 	e->at_size = size;
 	e->recent[e->nrecent++ % UE_RECENT] = pc;
@@ -496,7 +501,7 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		halt(e, UE_INTERRUPT, pc);
 		return;
 	}
-	if (e->counting) {
+	if (e->counting && !seen) {
 		if (e->taken && !first && pc != e->next) {
 			halt(e, UE_TAKEN, pc);
 			return;
@@ -715,7 +720,7 @@ static bool resumes(struct ue *e)
 	if (e->arch != UC_ARCH_ARM && e->arch != UC_ARCH_ARM64)
 		return false;
 	if (!e->stopped)
-		return true;
+		return pc_of(e) != 0; // where ue_run has it end
 	if (e->stop.kind != UE_INVALID || !e->code_on || e->at == e->stop.pc)
 		return false;
 	e->stopped = false;
@@ -795,7 +800,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	e->restore = false;
 	e->stopped = false;
 	e->quiet = false;
-	e->entered = e->noted = e->reached = false;
+	e->entered = e->noted = e->reached = e->redo = false;
 	uc_err r = want(e, e->counting);
 	if (r != UC_ERR_OK)
 		return r;

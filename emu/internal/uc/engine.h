@@ -118,6 +118,7 @@ struct ue {
 	// A block that could not be translated because a page it falls into is
 	// missing: its instructions from lone to missing are translated one by one.
 	uint64_t lone, missing;
+	bool redo;   // the instruction that runs was cut short and is run again
 	bool thumbs; // ARM: the block translated last was Thumb code
 
 	// limits of this run

@@ -239,3 +239,18 @@ func TestInsnLimitAfterIT(t *testing.T) {
 		require.EqualValues(t, codeAt+0x104+4*n, st.PC)
 	}
 }
+
+// An instruction that changes its own block counts once.
+func TestInsnLimitOwnCode(t *testing.T) {
+	r := newRig(t, guests["x86_64"], false)
+	r.put(codeAt, "\x89\x3e\x90\x90\xeb\xfe") // mov %edi,(%rsi); nop; nop; jmp .
+	pc := r.start(codeAt, dataAt, 0)
+	r.set(ucnum.X86_REG_RSI, codeAt+2)
+	r.set(ucnum.X86_REG_RDI, 0xfeeb9090)
+	for _, want := range []uint64{2, 3, 4, 4} {
+		st := r.run(pc, Limit{Insns: 1})
+		require.Equal(t, KindLimit, st.Kind)
+		require.EqualValues(t, codeAt+want, st.PC)
+		pc = st.PC
+	}
+}

@@ -6,7 +6,9 @@
 #define _GNU_SOURCE
 #include "engine.h"
 
+#ifndef UTEMU_STATIC
 #include <dlfcn.h>
+#endif
 #include <stddef.h>
 #include <time.h>
 
@@ -61,16 +63,28 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	count_stores = count_fills = count_translations = 0;
 }
 
-// REAL declares and binds the library's function of a name.
+// REAL declares the library's function of a name that one of ours takes the
+// place of, CALLED one that is only called; FIND binds them. NAME is what ours
+// is called: in a dynamic library its functions are found by the name that they
+// have there, in a static one by ld's --wrap, see static_cgo.go.
+#ifdef UTEMU_STATIC
+#define NAME(name) __wrap_##name
+#define REAL(ret, name, args) extern ret __real_##name args; static ret (*real_##name) args = __real_##name
+#define CALLED(ret, name, args) extern ret name args; static ret (*real_##name) args = name
+#define FIND(name) (real_##name != NULL)
+#else
+#define NAME(name) name
 #define REAL(ret, name, args) static ret (*real_##name) args
+#define CALLED REAL
 #define FIND(name) ((real_##name = dlsym(RTLD_NEXT, #name)) != NULL)
+#endif
 
 // A store helper that JIT code calls: it notes the return address, so that a
 // fault can be traced to its instruction. The library goes on in the block
 // after a failed store; it must be left.
 #define STORE(S, T, V, name) \
 	REAL(void, name##_##S, (void *, T, V, uint32_t, uintptr_t)); \
-	void name##_##S(void *env, T addr, V val, uint32_t oi, uintptr_t ra) \
+	void NAME(name##_##S)(void *env, T addr, V val, uint32_t oi, uintptr_t ra) \
 	{ \
 		count_stores++; \
 		ue_now.ra = ra; \
@@ -82,7 +96,7 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 
 #define LOAD(S, T, name) \
 	REAL(uint64_t, name##_##S, (void *, T, uint32_t, uintptr_t)); \
-	uint64_t name##_##S(void *env, T addr, uint32_t oi, uintptr_t ra) \
+	uint64_t NAME(name##_##S)(void *env, T addr, uint32_t oi, uintptr_t ra) \
 	{ \
 		ue_now.ra = ra; \
 		uint64_t v = real_##name##_##S(env, addr, oi, ra); \
@@ -104,7 +118,7 @@ static inline bool tracing(void)
 
 #define CPU_LOAD(S, T, R, size, name) \
 	REAL(R, name##_##S, (void *, T, int, uintptr_t)); \
-	R name##_##S(void *env, T addr, int mmu, uintptr_t ra) \
+	R NAME(name##_##S)(void *env, T addr, int mmu, uintptr_t ra) \
 	{ \
 		bool t = tracing(); \
 		ue_now.ra = ra; \
@@ -117,7 +131,7 @@ static inline bool tracing(void)
 
 #define CPU_STORE(S, T, V, size, name) \
 	REAL(void, name##_##S, (void *, T, V, int, uintptr_t)); \
-	void name##_##S(void *env, T addr, V val, int mmu, uintptr_t ra) \
+	void NAME(name##_##S)(void *env, T addr, V val, int mmu, uintptr_t ra) \
 	{ \
 		bool t = tracing(); \
 		ue_now.ra = ra; \
@@ -128,6 +142,19 @@ static inline bool tracing(void)
 		if (t && !ue_now.e->accessed && !ue_now.e->stopped) \
 			ue_note_access(ue_now.e, UE_REC_WRITE, addr, size, (uint64_t)val); \
 	}
+
+// In a static library a call from one function of a file to another cannot be
+// wrapped. PowerPC fills its TLB by the one that calls ours.
+#ifdef UTEMU_STATIC
+#define ATTRS_UNSPECIFIED 1 // MEMTXATTRS_UNSPECIFIED
+#define STATIC_FAMILY(S, T) \
+	void __wrap_tlb_set_page_##S(void *cpu, T vaddr, uint64_t paddr, int prot, int mmu, T size) \
+	{ \
+		NAME(tlb_set_page_with_attrs_##S)(cpu, vaddr, paddr, ATTRS_UNSPECIFIED, prot, mmu, size); \
+	}
+#else
+#define STATIC_FAMILY(S, T)
+#endif
 
 // Everything for one suffix S of the library's symbols with guest words T.
 // QEMU's bits of ARM's translation flags: the T bit, above ITSTATE.
@@ -158,24 +185,24 @@ static bool forgets(struct ue *e, uint32_t flags)
 	REAL(int, cpu_exec_##S, (void *, void *)); \
 	REAL(void, tlb_set_page_with_attrs_##S, (void *, T, uint64_t, uint32_t, int, int, T)); \
 	REAL(void *, tb_gen_code_##S, (void *, T, T, uint32_t, int)); \
-	REAL(void, tlb_set_dirty_##S, (void *, T)); \
-	REAL(void, tlb_flush_page_##S, (void *, T)); \
-	REAL(void, tlb_flush_##S, (void *)); \
-	REAL(void, cpu_loop_exit_##S, (void *)); \
+	CALLED(void, tlb_set_dirty_##S, (void *, T)); \
+	CALLED(void, tlb_flush_page_##S, (void *, T)); \
+	CALLED(void, tlb_flush_##S, (void *)); \
+	CALLED(void, cpu_loop_exit_##S, (void *)); \
 	REAL(void, cpu_loop_exit_noexc_##S, (void *)); \
-	REAL(bool, cpu_restore_state_##S, (void *, uintptr_t, bool)); \
+	CALLED(bool, cpu_restore_state_##S, (void *, uintptr_t, bool)); \
 	static void flush_##S(void *cpu, uint64_t addr) { real_tlb_flush_page_##S(cpu, (T)addr); } \
 	\
 	/* A block that writes to its own code is left before the store, which runs \
 	   again in a block of its own. */ \
-	void cpu_loop_exit_noexc_##S(void *cpu) \
+	void NAME(cpu_loop_exit_noexc_##S)(void *cpu) \
 	{ \
 		if (ue_now.e != NULL && ue_now.e->shim) \
 			ue_note_cut(ue_now.e); \
 		real_cpu_loop_exit_noexc_##S(cpu); \
 	} \
 	\
-	int cpu_exec_##S(void *uc, void *cpu) \
+	int NAME(cpu_exec_##S)(void *uc, void *cpu) \
 	{ \
 		struct ue *e = ue_now.e; \
 		if (e == NULL || e->uc != uc || !e->shim) \
@@ -191,7 +218,7 @@ static bool forgets(struct ue *e, uint32_t flags)
 		return r; \
 	} \
 	\
-	void tlb_set_page_with_attrs_##S(void *cpu, T vaddr, uint64_t paddr, uint32_t attrs, int prot, int mmu, T size) \
+	void NAME(tlb_set_page_with_attrs_##S)(void *cpu, T vaddr, uint64_t paddr, uint32_t attrs, int prot, int mmu, T size) \
 	{ \
 		struct ue *e = ue_now.e; \
 		bool on = e != NULL && e->shim; \
@@ -211,7 +238,9 @@ static bool forgets(struct ue *e, uint32_t flags)
 			real_tlb_set_dirty_##S(cpu, vaddr); \
 	} \
 	\
-	void *tb_gen_code_##S(void *cpu, T pc, T cs_base, uint32_t flags, int cflags) \
+	STATIC_FAMILY(S, T) \
+	\
+	void *NAME(tb_gen_code_##S)(void *cpu, T pc, T cs_base, uint32_t flags, int cflags) \
 	{ \
 		struct ue *e = ue_now.e; \
 		uintptr_t ra = ue_now.ra; \
@@ -246,7 +275,7 @@ static bool forgets(struct ue *e, uint32_t flags)
 	   memory, and loses the PC if there is one. Faults need no such request \
 	   here, and a hook on each instruction stops at these. */ \
 	REAL(void, check_exit_request_##S, (void *)); \
-	void check_exit_request_##S(void *tcg) \
+	void NAME(check_exit_request_##S)(void *tcg) \
 	{ \
 		struct ue *e = ue_now.e; \
 		if (e != NULL && e->shim && !e->code_on) \
@@ -332,7 +361,7 @@ static void port_done(void)
 
 #define PORT_IN(name) \
 	REAL(uint64_t, name##_x86_64, (void *, uint32_t)); \
-	uint64_t name##_x86_64(void *env, uint32_t port) \
+	uint64_t NAME(name##_x86_64)(void *env, uint32_t port) \
 	{ \
 		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
 		ue_shim_restore(); \
@@ -342,7 +371,7 @@ static void port_done(void)
 	}
 #define PORT_OUT(name) \
 	REAL(void, name##_x86_64, (void *, uint32_t, uint32_t)); \
-	void name##_x86_64(void *env, uint32_t port, uint32_t data) \
+	void NAME(name##_x86_64)(void *env, uint32_t port, uint32_t data) \
 	{ \
 		ue_now.ra = (uintptr_t)__builtin_return_address(0); \
 		ue_shim_restore(); \
@@ -357,17 +386,17 @@ PORT_OUT(helper_outw)
 PORT_OUT(helper_outl)
 
 // The time base of 2.0.1 crashes the process: it has no timer behind it.
-uint32_t helper_load_tbl_ppc(void *env) { return (uint32_t)timebase(); }
-uint32_t helper_load_tbu_ppc(void *env) { return (uint32_t)(timebase() >> 32); }
-uint64_t helper_load_tbl_ppc64(void *env) { return timebase(); }
-uint64_t helper_load_tbu_ppc64(void *env) { return timebase() >> 32; }
+uint32_t NAME(helper_load_tbl_ppc)(void *env) { return (uint32_t)timebase(); }
+uint32_t NAME(helper_load_tbu_ppc)(void *env) { return (uint32_t)(timebase() >> 32); }
+uint64_t NAME(helper_load_tbl_ppc64)(void *env) { return timebase(); }
+uint64_t NAME(helper_load_tbu_ppc64)(void *env) { return timebase() >> 32; }
 
 // YIELD and WFE are reported as undefined instructions of ARM. Their helpers
 // stand at the end of a block with the PC already after them, so leaving the
 // block is all there is to do.
 #define WAIT(S, name) \
 	REAL(void, name##_##S, (void *)); \
-	void name##_##S(void *env) \
+	void NAME(name##_##S)(void *env) \
 	{ \
 		if (ue_now.e == NULL || !ue_now.e->shim || ue_now.cpu == NULL) { \
 			real_##name##_##S(env); \
@@ -437,7 +466,7 @@ static void string(int kind, uint64_t addr, uint32_t nb, uint32_t reg)
 
 #define CLEAR(S, T, name, line, args, call) \
 	REAL(void, name##_##S, args); \
-	void name##_##S args \
+	void NAME(name##_##S) args \
 	{ \
 		clears((T)addr & ~(T)(line - 1), line); \
 		BEGINS(); \
@@ -450,7 +479,7 @@ CLEAR(aarch64, uint64_t, helper_dc_zva, 64, (void *env, uint64_t addr), (env, ad
 
 #define SEVERAL(S, T, name, kind, nb, first, args, call) \
 	REAL(void, name##_##S, args); \
-	void name##_##S args \
+	void NAME(name##_##S) args \
 	{ \
 		string(kind, addr, nb, first); \
 		BEGINS(); \
@@ -477,7 +506,7 @@ SEVERALS(ppc, uint32_t)
 SEVERALS(ppc64, uint64_t)
 
 // cpu_exit is the same for all guests.
-REAL(void, cpu_exit, (void *));
+CALLED(void, cpu_exit, (void *));
 
 static bool bind_several(void)
 {
@@ -488,8 +517,7 @@ static bool bind_several(void)
 
 static bool bind_more(void)
 {
-	real_cpu_exit = dlsym(RTLD_DEFAULT, "cpu_exit");
-	return real_cpu_exit != NULL && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
+	return FIND(cpu_exit) && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
 	       FIND(helper_outb_x86_64) && FIND(helper_outw_x86_64) && FIND(helper_outl_x86_64) &&
 	       FIND(helper_yield_arm) && FIND(helper_wfe_arm) &&
 	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64) && bind_several();

@@ -3,9 +3,7 @@
 package uc
 
 /*
-#cgo pkg-config: unicorn
 #cgo CFLAGS: -O2 -Wall
-#cgo LDFLAGS: -ldl
 #include <stdlib.h>
 #include "engine.h"
 

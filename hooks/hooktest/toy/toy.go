@@ -216,6 +216,9 @@ func (t *Task) Done() <-chan struct{} { return t.ctx.Done() }
 // Park implements hooks.Target.
 func (t *Task) Park(wait func()) { wait() }
 
+// Held implements hooks.Target.
+func (t *Task) Held(f func() error) error { return f() }
+
 // HasSingleStep implements hooks.Target.
 func (t *Task) HasSingleStep() bool { return !t.noStep }
 

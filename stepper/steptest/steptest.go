@@ -1,0 +1,303 @@
+// Package steptest is the conformance suite of package stepper: scenarios in
+// machine code of every architecture, with the stops that every strategy has
+// to make. It runs on any target that a Maker can make.
+package steptest
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/stepper"
+)
+
+// Where a case's memory lies, and how much of it there is at each place. The
+// code may be executed and written, data and stack written. Nothing is mapped
+// elsewhere.
+const (
+	CodeAt  = 0x10000
+	DataAt  = 0x20000
+	StackAt = 0x30000
+	Size    = 0x1000
+	SP      = 0x30f00 // the stack pointer at the start
+)
+
+// Case is one scenario for one instruction set.
+type Case struct {
+	No   int    // in the catalogue of docs/semantics.md
+	Name string // of the scenario
+	ISA  string // an architecture's name, or thumb
+	Asm  string // the code in assembly, for the reader
+	Code []byte
+
+	Set, End []Value  // registers before, and after the steps of mode Insn
+	Data     []uint64 // words from DataAt on
+	Stops    map[stepper.Mode][]string
+	SMC      bool // the program changes its code
+}
+
+// Value is a register's value.
+type Value struct {
+	Reg string
+	V   uint64
+}
+
+// ID is the name of the case with its number and instruction set.
+func (c *Case) ID() string { return fmt.Sprintf("%s/%03d-%s", c.ISA, c.No, c.Name) }
+
+// Arch is the name of the case's architecture.
+func (c *Case) Arch() string {
+	if c.ISA == "thumb" {
+		return "arm"
+	}
+	return c.ISA
+}
+
+// Maker makes a stopped thread with the memory of a case, its code, and all
+// registers as a program has them at its start; PC and SP are Check's. System
+// calls of the thread have no effect and return 0; a signal that is delivered
+// ends it. The cleanup is called when the case is done.
+type Maker func(a *arch.Arch, code []byte) (t stepper.Target, cleanup func() error, err error)
+
+//go:embed cases.txt
+var text string
+
+// Cases are all cases, by number.
+var Cases = sync.OnceValue(func() []Case {
+	cs, err := parse(text)
+	if err != nil {
+		panic(err) // the text is part of this package
+	}
+	return cs
+})
+
+func parse(text string) (cs []Case, err error) {
+	for n, l := range strings.Split(text, "\n") {
+		key, rest, _ := strings.Cut(l, " ")
+		if l == "" || key == "#" {
+			continue
+		}
+		if key == "case" {
+			cs = append(cs, Case{Stops: map[stepper.Mode][]string{}})
+		}
+		if err := cs[len(cs)-1].field(key, rest); err != nil {
+			return nil, fmt.Errorf("steptest: line %d: %w", n+1, err)
+		}
+	}
+	return cs, nil
+}
+
+// field takes one line of a case.
+func (c *Case) field(key, rest string) (err error) {
+	switch key {
+	case "case":
+		_, err = fmt.Sscan(rest, &c.No, &c.Name, &c.ISA)
+	case "asm":
+		c.Asm = rest
+	case "code":
+		c.Code, err = hex.DecodeString(rest)
+	case "set":
+		c.Set, err = values(rest)
+	case "end":
+		c.End, err = values(rest)
+	case "data":
+		for _, w := range strings.Fields(rest)[1:] {
+			v, e := strconv.ParseUint(w, 0, 64)
+			c.Data, err = append(c.Data, v), errors.Join(err, e)
+		}
+	case "insn":
+		c.Stops[stepper.Insn] = strings.Fields(rest)
+	case "block":
+		c.Stops[stepper.Block] = strings.Fields(rest)
+	case "any":
+		c.Stops[stepper.BlockAny] = strings.Fields(rest)
+	case "flags":
+		c.SMC = rest == "smc"
+	default:
+		err = fmt.Errorf("unknown field %q", key)
+	}
+	return err
+}
+
+func values(s string) (l []Value, err error) {
+	for _, f := range strings.Fields(s) {
+		name, v, _ := strings.Cut(f, "=")
+		n, e := strconv.ParseUint(v, 0, 64)
+		l, err = append(l, Value{name, n}), errors.Join(err, e)
+	}
+	return l, err
+}
+
+// Check runs a case in a mode by a strategy. The error says what went otherwise
+// than it should.
+func (c *Case) Check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Strategy, m stepper.Mode) (err error) {
+	t, cleanup, err := mk(a, c.Code)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cleanup()) }()
+	if err := c.prepare(t); err != nil {
+		return err
+	}
+	var got []string
+	for k, want := range c.Stops[m] {
+		st, err := s.Step(ctx, t, m)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", k+1, err)
+		}
+		got = append(got, c.token(t, st, want))
+		if got[k] != want {
+			return fmt.Errorf("stops are %s, should be %s", strings.Join(got, " "), strings.Join(c.Stops[m][:k+1], " "))
+		}
+		if st.Why == stepper.Exited {
+			return nil
+		}
+	}
+	return errors.Join(c.after(t, m), c.memory(t))
+}
+
+// prepare sets registers and data.
+func (c *Case) prepare(t stepper.Target) error {
+	a, r := t.Arch(), t.Regs()
+	r.SetReg(a.PC, CodeAt)
+	r.SetReg(a.SP, SP)
+	set := func(v Value) error {
+		reg, ok := a.RegByName(v.Reg)
+		if !ok {
+			return fmt.Errorf("%s has no register %s", a.Name, v.Reg)
+		}
+		r.SetReg(reg.ID, v.V)
+		return nil
+	}
+	if c.ISA == "thumb" {
+		if err := set(Value{"cpsr", 0x30}); err != nil {
+			return err
+		}
+	}
+	for _, v := range c.Set {
+		if err := set(v); err != nil {
+			return err
+		}
+	}
+	for k, w := range c.Data {
+		b := make([]byte, 8)
+		if a.Word == 8 {
+			a.Order.PutUint64(b, w)
+		} else {
+			a.Order.PutUint32(b, uint32(w))
+		}
+		if _, err := t.Mem().WriteAt(b[:a.Word], DataAt+uint64(k*a.Word)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// token writes a stop as cases do; the state only if it is wanted.
+func (c *Case) token(t stepper.Target, st stepper.Stop, want string) string {
+	s := ""
+	switch st.Why {
+	case stepper.Exited:
+		return "X"
+	case stepper.Syscall:
+		s = "R"
+	case stepper.Signal:
+		s = "S"
+	case stepper.Stepped, stepper.TakenBranch:
+	default:
+		s = st.Why.String() + ":"
+	}
+	if off := st.PC - CodeAt; off < Size {
+		s += fmt.Sprintf("+%x", off)
+	} else {
+		s += fmt.Sprintf("%x", st.PC)
+	}
+	if strings.Contains(want, "/") {
+		s += fmt.Sprintf("/%d", t.Arch().State(t.Regs()))
+	}
+	if st.Why == stepper.Signal {
+		s += fmt.Sprintf(":%d", st.Signo)
+	}
+	return s
+}
+
+// after compares registers, for those who step by instruction.
+func (c *Case) after(t stepper.Target, m stepper.Mode) error {
+	if m != stepper.Insn {
+		return nil
+	}
+	var err error
+	for _, v := range c.End {
+		reg, _ := t.Arch().RegByName(v.Reg)
+		mask := reg.Mask
+		if mask == 0 {
+			mask = ^uint64(0)
+		}
+		if reg.Bits < 64 {
+			mask &= 1<<reg.Bits - 1
+		}
+		if got := t.Regs().Reg(reg.ID); (got^v.V)&mask != 0 {
+			err = errors.Join(err, fmt.Errorf("%s is %#x, should be %#x", v.Reg, got, v.V))
+		}
+	}
+	return err
+}
+
+// memory looks for breakpoints that are left.
+func (c *Case) memory(t stepper.Target) error {
+	now := make([]byte, Size)
+	if _, err := t.Mem().ReadAt(now, CodeAt); err != nil {
+		return err
+	}
+	want := append(bytes.Clone(c.Code), make([]byte, Size-len(c.Code))...)
+	if !c.SMC && !bytes.Equal(now, want) {
+		return fmt.Errorf("the code has changed: % x", now[:len(c.Code)])
+	}
+	return nil
+}
+
+// Result is how a case went.
+type Result struct {
+	Case     *Case
+	Mode     stepper.Mode
+	Strategy string
+	Err      error
+}
+
+// Name is arch/case/mode/strategy.
+func (r *Result) Name() string { return r.Case.ID() + "/" + r.Mode.String() + "/" + r.Strategy }
+
+// Run runs the cases that keep lets through, in every mode that they have stops
+// for, by every strategy, and tells done of each result.
+func Run(ctx context.Context, known []*arch.Arch, mk Maker, ss []stepper.Strategy, keep func(*Case) bool, done func(Result)) error {
+	for k := range Cases() {
+		c := &Cases()[k]
+		if keep != nil && !keep(c) {
+			continue
+		}
+		for _, a := range known {
+			if a.Name != c.Arch() {
+				continue
+			}
+			for m := stepper.Insn; m <= stepper.BlockAny; m++ {
+				if c.Stops[m] == nil {
+					continue
+				}
+				for _, s := range ss {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					done(Result{c, m, s.Name(), c.Check(ctx, a, mk, s, m)})
+				}
+			}
+		}
+	}
+	return nil
+}
