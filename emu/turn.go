@@ -80,6 +80,9 @@ func (q *turns) arm(p *Process) {
 // Yield lets the other tasks that wait for the CPU have their turn first.
 func (t *Task) Yield() {
 	q := t.Proc.turns
+	if q == nil {
+		return
+	}
 	q.mu.Lock()
 	waits := len(q.queue) > 0
 	q.mu.Unlock()
@@ -91,7 +94,12 @@ func (t *Task) Yield() {
 
 // Outside calls f, which may block, without the turn: the other tasks of the
 // process run meanwhile. f must not touch the process's memory or registers.
+// In a process without a CPU there are no turns.
 func (t *Task) Outside(f func()) {
+	if t.Proc.turns == nil {
+		f()
+		return
+	}
 	t.release()
 	f()
 	t.regain()

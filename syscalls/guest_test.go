@@ -41,6 +41,7 @@ func newGuest(t *testing.T, a *arch.Arch) *guest {
 	os.Limits[unix.RLIMIT_CORE].Cur = 0
 	t.Cleanup(func() { require.NoError(t, os.Release()) })
 	task := p.NewTask(p.PID, k)
+	os.Begin(task)
 	return &guest{t, &Ctx{K: k, T: task, P: os, A: a}, guestMem}
 }
 

@@ -232,6 +232,8 @@ func TestWait(t *testing.T) {
 		require.EqualValues(t, g.T.TID, g.ok("set_tid_address", clear))
 		g.ok("exit_group", 0x1ff)
 		require.Equal(t, &emu.Status{Code: 0xff}, g.T.Status())
+		require.EqualValues(t, 77, g.get32(clear), "it has not gone yet")
+		g.K.Exit(g.T, true)
 		require.Zero(t, g.get32(clear))
 	})
 }

@@ -84,8 +84,10 @@ static void events(void)
 		p += sizeof *e + e->len;
 	}
 	CHECK(inotify_rm_watch(in, w) == 0);
-	int shm = shm_open("/utemu-test-shm", O_RDWR | O_CREAT, 0600);
-	CHECK(shm >= 0 && ftruncate(shm, 4096) == 0 && shm_unlink("/utemu-test-shm") == 0);
+	char name[64];
+	snprintf(name, sizeof name, "/utemu-test-%d-%p", (int)getpid(), (void *)name);
+	int shm = shm_open(name, O_RDWR | O_CREAT, 0600);
+	CHECK(shm >= 0 && ftruncate(shm, 4096) == 0 && shm_unlink(name) == 0);
 }
 
 int main(int argc, char **argv)
