@@ -241,3 +241,19 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestWrongFloat: who gets wrong numbers is told so, once, and nobody else is.
+func TestWrongFloat(t *testing.T) {
+	for name, want := range map[string]bool{"ppc64/fp": oldUnicorn, "ppc64/hello": false, "ppc/fp": false, "x86_64/fp": false} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			guest(t, utemu.Config{Path: "testdata/bins/" + name, Warn: func(line string) { told = append(told, line) }})
+			if !want {
+				require.Empty(t, told)
+				return
+			}
+			require.Len(t, told, 1)
+			require.Contains(t, told[0], "wrong floating point")
+		})
+	}
+}

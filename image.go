@@ -150,7 +150,7 @@ func (im *image) load(m *Machine, pid int, env []string, limits *unix.Rlimit) (*
 	if !ok {
 		return nil, fmt.Errorf("no CPU model %q for %s; `utemu arch %s` lists them", m.cfg.CPU, a.Name, a.Name)
 	}
-	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock})
+	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock, Warn: m.cfg.Warn})
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,6 @@ var libcPrograms = map[string]libcProgram{
 var libcKnown = map[string]string{
 	"rounding.c x86_64 *": "the library raises no flags for exceptions of SSE",
 	"rounding.c i386 *":   "the library raises no flags for exceptions but division by zero",
-	"rounding.c ppc *":    "the library does nothing for mffsl, by which fegetround reads",
 }
 
 // TestLibc holds programs on glibc to what they print natively, on every

@@ -69,6 +69,9 @@ type Config struct {
 	// Log gets a line for each thing worth telling a user who wants to know,
 	// such as a system call that is not supported. Nil drops them.
 	Log func(line string)
+	// Warn gets a line, once, when the guest's results can be trusted no more
+	// because of a fault in the engine. Nil drops it.
+	Warn func(line string)
 }
 
 // Machine is a guest program in a machine of its own, loaded and ready to run.
@@ -98,6 +101,14 @@ func Load(c Config) (*Machine, error) {
 	}
 	if c.Log == nil {
 		c.Log = func(string) {}
+	}
+	if warn := c.Warn; warn != nil {
+		var told sync.Map // the CPUs of all processes tell it
+		c.Warn = func(line string) {
+			if _, was := told.LoadOrStore(line, true); !was {
+				warn(line)
+			}
+		}
 	}
 	if c.MemLimit == 0 {
 		c.MemLimit = defaultMemLimit()

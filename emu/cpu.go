@@ -13,6 +13,9 @@ import (
 // Options are choices about the engine.
 type Options struct {
 	Stock bool // do without the shim that makes the stock library fast
+	// Warn gets a line when the guest's results can be trusted no more. Nil
+	// drops it.
+	Warn func(line string)
 }
 
 // CPU is the processor of a process as its tasks see it: registers, memory,
@@ -270,6 +273,10 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 	if err != nil {
 		c.valid = false
 		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)
+	}
+	if c.opts.Warn != nil && c.eng.WrongFloat() {
+		c.opts.Warn("this libunicorn computes wrong floating point results for 64-bit PowerPC: 2.1 does not")
+		c.opts.Warn = nil
 	}
 	c.between = st.Between
 	e, why := exception(st)

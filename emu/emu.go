@@ -82,8 +82,9 @@ type Kernel interface {
 	// signals that wait and may end the task.
 	Pending(t *Task) error
 	// Exit is called when the task has ended, in its last turn. group tells
-	// that it is the last of its process.
-	Exit(t *Task, group bool)
+	// that it is the last of its process. It returns what Controller.Ended is
+	// told of the parent's signal; a task for which that is -1 is gone with it.
+	Exit(t *Task, group bool) (signal int)
 	// Wake makes the task come out of user mode, or out of a system call that
 	// blocks, and through Pending. Any goroutine may call it.
 	Wake(t *Task)

@@ -219,7 +219,6 @@ func TestForkCPU(t *testing.T) {
 			m, _ := a.Engine.Model("")
 			p, err := NewProcess(1, a, m, Options{})
 			require.NoError(t, err)
-			want := map[string][]byte{}
 			get := func(c *CPU) map[string][]byte {
 				got := map[string][]byte{}
 				for _, r := range a.Regs {
@@ -238,7 +237,7 @@ func TestForkCPU(t *testing.T) {
 					p.cpu.SetBytes(r.ID, b)
 				}
 			}
-			want = get(p.cpu)
+			want := get(p.cpu)
 			q, err := p.Fork(2)
 			require.NoError(t, err)
 			require.Equal(t, want, get(q.cpu))

@@ -267,6 +267,7 @@ func (p *Process) Become(q *Process) error {
 	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
 	p.turns, p.shares = q.turns, q.shares
 	p.cpuMu.Unlock()
+	p.only.Store(nil)
 	if err := t.acquire(); err != nil {
 		return err
 	}

@@ -293,8 +293,9 @@ func (t *Task) ReportKill() {
 }
 
 // Reap tells the tracer that the task has been waited for. Whoever acts as the
-// parent calls it, once, after the task has ended.
+// parent calls it, once, when the task has ended. Any goroutine may call it.
 func (t *Task) Reap() {
+	t.reaped.Store(true)
 	if c := t.Controller(); c != nil {
 		c.Reap(t)
 	}
@@ -303,29 +304,42 @@ func (t *Task) Reap() {
 // exit passes the points at the end of a task, whose tracer may change the
 // status.
 func (t *Task) exit() {
-	tr := t.tracer.Load()
-	if tr == nil {
-		t.kernel.Exit(t, t.Proc.remove(t))
-		return
-	}
-	was := t.status.Wait()
-	now := was
-	tr.Exit(t, &now)
-	if now != was {
-		s := waited(unix.WaitStatus(now))
-		t.status = &s
+	if tr := t.tracer.Load(); tr != nil {
+		was := t.status.Wait()
+		now := was
+		tr.Exit(t, &now)
+		if now != was {
+			s := waited(unix.WaitStatus(now))
+			t.status = &s
+			if t.Proc.Group() != nil {
+				t.Proc.group.Store(&s)
+			}
+		}
 	}
 	last := t.Proc.remove(t)
-	t.kernel.Exit(t, last)
+	signal := t.kernel.Exit(t, last)
+	t.over.Store(true)
 	// Whoever was attached by now hears of the end.
 	switch tr := t.tracer.Load(); {
 	case tr == nil:
 	case tr.control != nil:
-		tr.control.Ended(t, last, int(unix.SIGCHLD))
+		tr.control.Ended(t, last, signal)
 	default:
 		tr.Death(t)
 	}
+	if signal == selfReaped {
+		t.Reap()
+	}
 }
+
+// selfReaped is DEATH_REAP of tracehook.h: nobody waits for the task.
+const selfReaped = -1
+
+// Over tells whether the task has ended and its tracer has been told, or is
+// being told: one that is set later hears of the reaping only. Reaped tells
+// whether that has been, too. Any goroutine may call them.
+func (t *Task) Over() bool   { return t.over.Load() }
+func (t *Task) Reaped() bool { return t.reaped.Load() }
 
 // Wait is the status as wait(2) has it.
 func (s *Status) Wait() int {
@@ -372,4 +386,6 @@ type taskTrace struct {
 	tracer atomic.Pointer[tracerBox]
 	step   atomic.Uint32
 	ctx    atomic.Pointer[context.Context]
+	over   atomic.Bool // Death has been reported, or is being
+	reaped atomic.Bool
 }

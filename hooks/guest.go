@@ -26,6 +26,13 @@ func Of(t *emu.Task) *Task {
 		}
 		return g
 	})
+	// The task may have ended without this tracer.
+	if t.Over() {
+		g.t.Zombie()
+	}
+	if t.Reaped() {
+		g.t.Reap()
+	}
 	return g.t
 }
 
@@ -44,15 +51,22 @@ func Attach(t *emu.Task, f Flags, ops *Ops, data any) (*Engine, error) {
 	return Of(t).Attach(f, ops, data)
 }
 
-// AttachID is Attach for the task of p that has a number: ErrGone if there is
-// none. No task of p may be made or end meanwhile.
-func AttachID(p *emu.Process, tid int, f Flags, ops *Ops, data any) (*Engine, error) {
-	for _, t := range p.Tasks() {
-		if t.TID == tid {
-			return Attach(t, f, ops, data)
-		}
+// Finder knows the tasks of a machine by their numbers; the kernel of a machine
+// is one.
+type Finder interface {
+	// FindTask is the task with a number, also one that has ended and was not
+	// waited for; nil if there is none.
+	FindTask(tid int) *emu.Task
+}
+
+// AttachPID is Attach for the task that has a number, a process's first task
+// or another: ErrGone if there is none. Any goroutine may call it.
+func AttachPID(k Finder, pid int, f Flags, ops *Ops, data any) (*Engine, error) {
+	t := k.FindTask(pid)
+	if t == nil {
+		return nil, ErrGone
 	}
-	return nil, ErrGone
+	return Attach(t, f, ops, data)
 }
 
 // Guest is the guest task behind t, nil if t is of another kind.

@@ -81,11 +81,11 @@ func TestOtherTracer(t *testing.T) {
 			require.ErrorIs(t, err, unix.EINVAL)
 			require.Same(t, l, m.Task().Tracer())
 			if attached {
-				e, err := hooks.AttachID(m.Process(), m.Task().TID, hooks.AttachCreate, neutral, nil)
+				e, err := hooks.AttachPID(m.Kernel(), m.Task().TID, hooks.AttachCreate, neutral, nil)
 				require.NoError(t, err)
 				require.NoError(t, e.SetEvents(hooks.EventAll))
 				require.Same(t, m.Task(), e.Task().Guest())
-				_, err = hooks.AttachID(m.Process(), -1, hooks.AttachCreate, neutral, nil)
+				_, err = hooks.AttachPID(m.Kernel(), -1, hooks.AttachCreate, neutral, nil)
 				require.ErrorIs(t, err, unix.ESRCH)
 			}
 			st, err := m.Run(context.Background())

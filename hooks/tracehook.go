@@ -103,6 +103,10 @@ func (t *Task) Exit(code *int) {
 // Death is tracehook_report_death: the task has ended and can be waited for.
 func (t *Task) Death(group bool, signal int) {
 	t.mu.Lock()
+	if t.dead {
+		t.mu.Unlock()
+		return
+	}
 	t.dead = true
 	t.tell()
 	t.splice()
@@ -128,12 +132,24 @@ func (t *Task) Death(group bool, signal int) {
 	}
 }
 
+// Zombie is called in place of Death when nobody was attached to hear of it:
+// engines that attach from now on find an ended task. Any goroutine may call
+// it.
+func (t *Task) Zombie() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.dead {
+		t.dead, t.deathEnd = true, true
+		t.tell()
+	}
+}
+
 // Reap is tracehook_prepare_release_task: the task has been waited for. Any
-// goroutine may call it, once. Should the death still be being reported, the
-// reports of the reaping come after it.
+// goroutine may call it, once. Should the death not have been reported yet,
+// the reports of the reaping come after it.
 func (t *Task) Reap() {
 	t.mu.Lock()
-	if t.dead && !t.deathEnd {
+	if !t.deathEnd {
 		t.reapDue = true
 		t.mu.Unlock()
 		return

@@ -39,7 +39,8 @@ type Process struct {
 	zombie     bool          // it has ended and was not waited for
 	wait       chan struct{} // closed when a child changes
 
-	ended chan struct{} // closed at the end
+	ended      chan struct{} // closed at the end
+	selfReaped atomic.Bool   // its parent did not want to know
 
 	// sigMu guards the signals of the process and of its tasks.
 	sigMu  sync.Mutex
@@ -172,9 +173,11 @@ func (p *Process) Alone(t *emu.Task) {
 		return
 	}
 	p.K.unregister(ts)
+	old := p.leader.task
 	ts.vfork = p.leader.vfork
 	t.TID, p.leader = p.P.PID, ts
 	p.K.register(ts)
+	old.Reap()
 }
 
 // shut ends what the process has going on beside its task: timers. Afterwards

@@ -221,13 +221,14 @@ func (k *Kernel) end(t *emu.Task, s emu.Status) {
 func (p *Process) wakeAll(but *emu.Task) {
 	for _, ts := range p.tasks() {
 		if ts.task != but {
+			ts.task.ReportKill()
 			ts.wakeUp()
 		}
 	}
 }
 
 // Exit implements emu.Kernel: what mm_release and exit_notify of the kernel do.
-func (k *Kernel) Exit(t *emu.Task, group bool) {
+func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 	ts := stateOf(t)
 	p := ts.p
 	k.robustExit(t, ts)
@@ -241,12 +242,25 @@ func (k *Kernel) Exit(t *emu.Task, group bool) {
 			default:
 			}
 		}
-		return
+		if ts == p.leader {
+			return delayedLeader
+		}
+		return selfReaped
 	}
 	p.timers.stop()
 	ts.last = p.parent != nil
 	p.exited()
+	if ts != p.leader || p.selfReaped.Load() {
+		return selfReaped
+	}
+	return int(p.exitSignal)
 }
+
+// What tracers are told in place of a signal (tracehook.h).
+const (
+	selfReaped    = -1 // DEATH_REAP: nobody waits for the task
+	delayedLeader = -2 // DEATH_DELAYED_GROUP_LEADER: its threads live on
+)
 
 // clearTID tells those who wait for the end of a thread.
 func (k *Kernel) clearTID(t *emu.Task, ts *taskState) {

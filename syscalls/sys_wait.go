@@ -25,6 +25,7 @@ func (p *Process) childChanged(ch *Process, ended bool) {
 	d := p.Sig.get(unix.SIGCHLD)
 	reap := ended && ch.exitSignal == unix.SIGCHLD && (d.handler == sigIgn || d.flags&saNoCldWait != 0)
 	if reap {
+		ch.selfReaped.Store(true)
 		k.forget(ch)
 	}
 	k.family.mu.Lock()

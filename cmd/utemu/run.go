@@ -76,6 +76,7 @@ func (f *programFlags) config(args []string) (utemu.Config, error) {
 			fmt.Fprintf(os.Stderr, "utemu: %s\n", line)
 		}
 	}
+	c.Warn = func(line string) { fmt.Fprintf(os.Stderr, "utemu: warning: %s\n", line) }
 	return c, nil
 }
 

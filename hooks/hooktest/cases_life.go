@@ -99,7 +99,7 @@ var lifeCases = []Case{
 		e.Start()
 		g := <-child
 		require.NoError(e, g.Task().WaitStop(e.Ctx))
-		require.Equal(e, e.Labels["child"], e.PC(g))
+		require.Equal(e, e.Born(0, "child"), e.PC(g))
 		e.Control(g, hooks.Run)
 		e.Exits(3)
 		e.Log("A clone 0x0", "B exit 0x0 0x0", "B release B")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu"
-	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/hooks"
 	"github.com/utemu/utemu/hooks/hooktest"
@@ -26,7 +26,7 @@ var stock = os.Getenv("UTEMU_STOCK_ENGINE") == "1"
 func TestGuests(t *testing.T) {
 	for _, i := range isas {
 		t.Run(i.name, func(t *testing.T) {
-			hooktest.Run(t, hooktest.Maker{Name: i.name, Has: hooktest.Real | hooktest.Handlers | hooktest.Exec, New: func(t testing.TB, ctx context.Context, p hooktest.Program) *hooktest.Guest {
+			hooktest.Run(t, hooktest.Maker{Name: i.name, Has: hooktest.Real | hooktest.Handlers | hooktest.Exec | hooktest.Forks | hooktest.Threads, New: func(t testing.TB, ctx context.Context, p hooktest.Program) *hooktest.Guest {
 				return newGuest(t, ctx, i, p)
 			}})
 		})
@@ -52,6 +52,10 @@ func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 	g.Task, g.BreakPC = hooks.Of(k), i.breakPC
 	g.Send = func(no unix.Signal) { m.Kernel().Send(k, no) }
 	g.Reap = k.Reap
+	g.Write = func(s string) {
+		_, err := w.WriteString(s)
+		require.NoError(t, err)
+	}
 	g.Without = func(single, block bool) {
 		var c arch.Caps
 		if single {
@@ -66,10 +70,13 @@ func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 	g.Run = func() (int, error) {
 		ran = true
 		defer close(running)
-		if err := k.Run(ctx); err != nil {
+		if err := errors.Join(k.Run(ctx), m.Kernel().Wait()); err != nil {
 			return 0, err
 		}
-		return status(k.Status()), nil
+		if s := k.Proc.Group(); s != nil {
+			return s.Wait(), nil
+		}
+		return k.Status().Wait(), nil
 	}
 	t.Cleanup(func() {
 		if ran {
@@ -78,17 +85,6 @@ func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 		require.NoError(t, m.Close())
 	})
 	return g
-}
-
-// status is a wait status.
-func status(s *emu.Status) int {
-	if s.Signal == 0 {
-		return s.Code << 8
-	}
-	if s.Core {
-		return int(s.Signal) | 0x80
-	}
-	return int(s.Signal)
 }
 
 func archOf(t testing.TB, i *isa) *arch.Arch {
@@ -115,6 +111,17 @@ type isa struct {
 	put  func(w *code, op hooktest.Kind, to int64) // one instruction; to is a jump's distance
 	load func(w *code, reg int, v uint64)          // reg: 0 to 5 argument, 6 number
 	call func(w *code)
+}
+
+// ifZero is a jump that is taken if the result of a call is 0.
+const ifZero = hooktest.Kind(0x80)
+
+// near is a jump's distance in a field of so many bits with a sign.
+func near(to int64, bits uint) uint32 {
+	if to>>(bits-1) != to>>63 {
+		panic("too far")
+	}
+	return uint32(to) & (1<<bits - 1)
 }
 
 // code is machine code in the making.
@@ -192,6 +199,15 @@ func (i *isa) args(w *code, o hooktest.Op, g *hooktest.Guest, dir string) (v []u
 	case "rt_sigprocmask":
 		const sigSetmask = 2
 		return []uint64{sigSetmask, w.datum(mask(v[0])), 0, 8}
+	case "clone":
+		flags := v[0]
+		if flags&unix.CLONE_THREAD == 0 {
+			flags |= uint64(unix.SIGCHLD)
+		}
+		return []uint64{flags, 0, 0, 0, 0}
+	case "wait4":
+		const any = 0xffffffff // -1
+		return []uint64{any, 0, 0, 0}
 	case "execve":
 		return []uint64{w.datum(append([]byte(filepath.Join(dir, o.Args[0].(string))), 0)), 0, 0}
 	}
@@ -199,6 +215,14 @@ func (i *isa) args(w *code, o hooktest.Op, g *hooktest.Guest, dir string) (v []u
 }
 
 func (w *code) pc() uint64 { return base + uint64(len(w.b)) }
+
+// distance is how far a label is, 0 while that is not known.
+func (w *code) distance(g *hooktest.Guest, label string) int64 {
+	if at, ok := g.Labels[label]; ok {
+		return int64(at - w.pc())
+	}
+	return 0
+}
 
 func (w *code) insn(b ...byte) {
 	w.at = append(w.at, w.pc())
@@ -213,11 +237,12 @@ func (w *code) word(v uint32) {
 
 func (i *isa) assemble(a *arch.Arch, p hooktest.Program, dir string) ([]byte, *hooktest.Guest) {
 	g := &hooktest.Guest{Labels: map[string]uint64{}}
+	born := map[int]uint64{}
 	var w *code
 	for range 2 { // the second time with all labels
 		w = &code{a: a}
 		g.Ops = nil
-		for _, o := range p {
+		for n, o := range p {
 			g.Ops = append(g.Ops, w.pc())
 			switch o.Kind {
 			case hooktest.Mark:
@@ -226,17 +251,22 @@ func (i *isa) assemble(a *arch.Arch, p hooktest.Program, dir string) ([]byte, *h
 				if o.Name == "rt_sigreturn" && i.unstack != nil {
 					w.insn(i.unstack...)
 				}
-				for n, v := range i.args(w, o, g, dir) {
-					i.load(w, n, v)
+				for reg, v := range i.args(w, o, g, dir) {
+					i.load(w, reg, v)
 				}
 				i.load(w, 6, nr(a, o.Name))
 				i.call(w)
+				if o.Name == "clone" {
+					born[n] = w.pc()
+					i.put(w, ifZero, w.distance(g, o.Args[1].(string)))
+				}
 			default:
-				i.put(w, o.Kind, int64(g.Labels[o.Label]-w.pc()))
+				i.put(w, o.Kind, w.distance(g, o.Label))
 			}
 		}
 	}
 	g.Insns = w.at
+	g.Born = func(op int, _ string) uint64 { return born[op] }
 	funcs := map[string]uint64{}
 	for l, at := range g.Labels {
 		funcs[l] = i.function(w, at)
@@ -306,6 +336,9 @@ func putX86(word int) func(w *code, op hooktest.Kind, to int64) {
 		case hooktest.Skip:
 			w.insn(0x39, 0xc0) // cmp eax, eax
 			w.insn(0x75, byte(to-4))
+		case ifZero:
+			w.insn(0x85, 0xc0) // test eax, eax
+			w.insn(binary.LittleEndian.AppendUint32([]byte{0x0f, 0x84}, uint32(to-8))...)
 		case hooktest.Break:
 			w.insn(0xcc)
 		case hooktest.Fault:
@@ -337,6 +370,8 @@ func putA64(w *code, op hooktest.Kind, to int64) {
 	case hooktest.Skip:
 		w.word(0xeb00001f) // cmp x0, x0
 		w.word(0x54000001 | uint32((to-4)>>2)&0x7ffff<<5)
+	case ifZero:
+		w.word(0xb4000000 | near(to>>2, 19)<<5)
 	case hooktest.Break:
 		w.word(0xd4200000)
 	case hooktest.Fault:
@@ -360,6 +395,9 @@ func putA32(w *code, op hooktest.Kind, to int64) {
 	case hooktest.Skip:
 		w.word(0xe1500000) // cmp r0, r0
 		w.word(0x1a000000 | uint32((to-12)>>2)&0xffffff)
+	case ifZero:
+		w.word(0xe3500000) // cmp r0, 0
+		w.word(0x0a000000 | near((to-12)>>2, 24))
 	case hooktest.Break:
 		w.word(0xe7f001f0)
 	case hooktest.Fault:
@@ -392,6 +430,9 @@ func putThumb(w *code, op hooktest.Kind, to int64) {
 	case hooktest.Skip:
 		w.half(0x4280) // cmp r0, r0
 		w.half(0xd100 | uint16((to-6)>>1)&0xff)
+	case ifZero:
+		w.half(0x2800) // cmp r0, 0
+		w.half(0xd000 | uint16(near((to-6)>>1, 8)))
 	case hooktest.Break:
 		w.half(0xde01)
 	case hooktest.Fault:
@@ -425,6 +466,9 @@ func ppcISA(name string, m elf.Machine, word int) *isa {
 		case hooktest.Skip:
 			w.word(0x7c000000) // cmpw r0, r0
 			w.word(0x40820000 | uint32(to-4)&0xfffc)
+		case ifZero:
+			w.word(0x2c030000) // cmpwi r3, 0
+			w.word(0x41820000 | near(to-4, 16))
 		case hooktest.Break:
 			w.word(0x7fe00008)
 		case hooktest.Fault:

@@ -62,8 +62,10 @@ const (
 // have arguments that a Maker for a real kernel must turn into structures:
 // rt_sigaction takes the signal, the handler, a label or a number, and flags;
 // rt_sigprocmask the new mask; execve the label at which the new program, a
-// copy of this one, starts. rt_sigreturn is called with the stack as the
-// handler found it. Standard input is one that blocks.
+// copy of this one, starts; clone the flags and the label at which the child
+// goes on, which has the stack of its parent; wait4 waits for any child.
+// rt_sigreturn is called with the stack as the handler found it. Standard input
+// is one that blocks.
 type Program []Op
 
 // Guest is a program that is ready to run.
@@ -84,6 +86,11 @@ type Guest struct {
 	Without func(single, block bool)
 	// Func is a label as the address of a function.
 	Func func(label string) uint64
+	// Born is where a child begins: at its label, or after the call of the
+	// clone, which is operation op, if that is where children part ways.
+	Born func(op int, label string) uint64
+	// Write writes to the task's standard input. Only real kernels have it.
+	Write func(string)
 	// BreakPC is how far the PC of a breakpoint's trap lies behind the
 	// instruction.
 	BreakPC uint64
@@ -98,10 +105,12 @@ const (
 	Forks                          // clone, vfork, wait4
 	JobControl                     // stop signals stop the task only
 	Exec                           // execve of a label
+	Threads                        // clone with CLONE_THREAD
 	Real                           // instructions run on an emulated CPU
+	TrapFlag                       // the guest can set a trap flag
 )
 
-var featureNames = []string{"handlers", "forks", "job control", "exec of a label", "an emulated CPU"}
+var featureNames = []string{"handlers", "forks", "job control", "exec of a label", "threads", "an emulated CPU", "a trap flag"}
 
 func (f Feature) String() string {
 	var l []string
@@ -374,7 +383,7 @@ func (e *Env) Ops(name string, f Reply) *hooks.Ops {
 			return reply(&Report{Call: c, Line: line, Sys: s}).Resume
 		},
 		Clone: func(c *hooks.Call, flags uint64, child *hooks.Task) hooks.Resume {
-			return reply(&Report{Call: c, Line: fmt.Sprintf("clone %#x", flags), Child: child}).Resume
+			return reply(&Report{Call: c, Line: fmt.Sprintf("clone %#x", flags&^0xff), Child: child}).Resume
 		},
 		Exec: func(c *hooks.Call) hooks.Resume { return reply(&Report{Call: c, Line: "exec"}).Resume },
 		Exit: func(c *hooks.Call, orig int, code *int) hooks.Resume {

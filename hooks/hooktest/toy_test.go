@@ -20,6 +20,7 @@ func TestToy(t *testing.T) {
 			code, g := assembleToy(p)
 			k := toy.New(ctx, code)
 			g.Task, g.Run, g.Reap, g.Without = k.Hooks, k.Run, k.Hooks.Reap, k.Without
+			g.Born = func(_ int, l string) uint64 { return g.Labels[l] }
 			g.Func = func(l string) uint64 { return g.Labels[l] }
 			g.Send = func(no unix.Signal) { k.Send(emu.Signal{No: no}) }
 			return g

@@ -37,7 +37,7 @@ func (k *kernel) Pending(t *emu.Task) error {
 }
 
 // Exit implements emu.Kernel.
-func (k *kernel) Exit(*emu.Task, bool) {}
+func (k *kernel) Exit(*emu.Task, bool) int { return 0 }
 
 // Wake implements emu.Kernel.
 func (k *kernel) Wake(*emu.Task) {}

@@ -133,6 +133,10 @@ struct ue {
 	uint32_t fills, tlb;    // fills since the last growth, assumed entries
 
 	// trace
+	// The guest has computed with the library's floating point for 64-bit
+	// PowerPC, which is wrong in 2.0.1.
+	bool wrong_float;
+
 	int trace;
 	bool muted; // what runs is not the guest's
 	struct ue_rec *ring;

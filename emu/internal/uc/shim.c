@@ -116,26 +116,38 @@ static inline bool tracing(void)
 	return true;
 }
 
-#define CPU_LOAD(S, T, R, size, name) \
-	REAL(R, name##_##S, (void *, T, int, uintptr_t)); \
-	R NAME(name##_##S)(void *env, T addr, int mmu, uintptr_t ra) \
+// The parameters of the library's accessors: for a kind of address space, and
+// for that of data.
+#define MMU_PARAMS(T) (void *env, T addr, int mmu, uintptr_t ra)
+#define MMU_ARGS (env, addr, mmu, ra)
+#define DATA_PARAMS(T) (void *env, T addr, uintptr_t ra)
+#define DATA_ARGS (env, addr, ra)
+
+#define CPU_LOAD(S, R, size, name, params, args) \
+	REAL(R, name##_##S, params); \
+	R NAME(name##_##S) params \
 	{ \
 		bool t = tracing(); \
 		ue_now.ra = ra; \
-		R v = real_##name##_##S(env, addr, mmu, ra); \
+		R v = real_##name##_##S args; \
 		ue_now.ra = 0; \
 		if (t && !ue_now.e->accessed && !ue_now.e->stopped) \
 			ue_note_access(ue_now.e, UE_REC_READ, addr, size, (uint64_t)v); \
 		return v; \
 	}
 
-#define CPU_STORE(S, T, V, size, name) \
-	REAL(void, name##_##S, (void *, T, V, int, uintptr_t)); \
-	void NAME(name##_##S)(void *env, T addr, V val, int mmu, uintptr_t ra) \
+#define MMU_STORE_PARAMS(T, V) (void *env, T addr, V val, int mmu, uintptr_t ra)
+#define MMU_STORE_ARGS (env, addr, val, mmu, ra)
+#define DATA_STORE_PARAMS(T, V) (void *env, T addr, V val, uintptr_t ra)
+#define DATA_STORE_ARGS (env, addr, val, ra)
+
+#define CPU_STORE(S, size, name, params, args) \
+	REAL(void, name##_##S, params); \
+	void NAME(name##_##S) params \
 	{ \
 		bool t = tracing(); \
 		ue_now.ra = ra; \
-		real_##name##_##S(env, addr, val, mmu, ra); \
+		real_##name##_##S args; \
 		ue_now.ra = 0; \
 		if (__builtin_expect(faulted(), 0)) \
 			real_cpu_loop_exit_##S(ue_now.cpu); \
@@ -144,14 +156,25 @@ static inline bool tracing(void)
 	}
 
 // In a static library a call from one function of a file to another cannot be
-// wrapped. PowerPC fills its TLB by the one that calls ours.
+// wrapped: those that call ours are wrapped instead. PowerPC fills its TLB by
+// one, and most of the library's C functions access data by others.
 #ifdef UTEMU_STATIC
 #define ATTRS_UNSPECIFIED 1 // MEMTXATTRS_UNSPECIFIED
 #define STATIC_FAMILY(S, T) \
 	void __wrap_tlb_set_page_##S(void *cpu, T vaddr, uint64_t paddr, int prot, int mmu, T size) \
 	{ \
 		NAME(tlb_set_page_with_attrs_##S)(cpu, vaddr, paddr, ATTRS_UNSPECIFIED, prot, mmu, size); \
-	}
+	} \
+	CPU_LOAD(S, uint32_t, 1, cpu_ldub_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_LOAD(S, int, 1, cpu_ldsb_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_LOAD(S, uint32_t, 2, cpu_lduw_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_LOAD(S, int, 2, cpu_ldsw_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_LOAD(S, uint32_t, 4, cpu_ldl_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_LOAD(S, uint64_t, 8, cpu_ldq_data_ra, DATA_PARAMS(T), DATA_ARGS) \
+	CPU_STORE(S, 1, cpu_stb_data_ra, DATA_STORE_PARAMS(T, uint32_t), DATA_STORE_ARGS) \
+	CPU_STORE(S, 2, cpu_stw_data_ra, DATA_STORE_PARAMS(T, uint32_t), DATA_STORE_ARGS) \
+	CPU_STORE(S, 4, cpu_stl_data_ra, DATA_STORE_PARAMS(T, uint32_t), DATA_STORE_ARGS) \
+	CPU_STORE(S, 8, cpu_stq_data_ra, DATA_STORE_PARAMS(T, uint64_t), DATA_STORE_ARGS)
 #else
 #define STATIC_FAMILY(S, T)
 #endif
@@ -298,16 +321,16 @@ static bool forgets(struct ue *e, uint32_t flags)
 	LOAD(S, T, helper_be_ldul_mmu) \
 	LOAD(S, T, helper_le_ldq_mmu) \
 	LOAD(S, T, helper_be_ldq_mmu) \
-	CPU_LOAD(S, T, uint32_t, 1, cpu_ldub_mmuidx_ra) \
-	CPU_LOAD(S, T, int, 1, cpu_ldsb_mmuidx_ra) \
-	CPU_LOAD(S, T, uint32_t, 2, cpu_lduw_mmuidx_ra) \
-	CPU_LOAD(S, T, int, 2, cpu_ldsw_mmuidx_ra) \
-	CPU_LOAD(S, T, uint32_t, 4, cpu_ldl_mmuidx_ra) \
-	CPU_LOAD(S, T, uint64_t, 8, cpu_ldq_mmuidx_ra) \
-	CPU_STORE(S, T, uint32_t, 1, cpu_stb_mmuidx_ra) \
-	CPU_STORE(S, T, uint32_t, 2, cpu_stw_mmuidx_ra) \
-	CPU_STORE(S, T, uint32_t, 4, cpu_stl_mmuidx_ra) \
-	CPU_STORE(S, T, uint64_t, 8, cpu_stq_mmuidx_ra) \
+	CPU_LOAD(S, uint32_t, 1, cpu_ldub_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_LOAD(S, int, 1, cpu_ldsb_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_LOAD(S, uint32_t, 2, cpu_lduw_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_LOAD(S, int, 2, cpu_ldsw_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_LOAD(S, uint32_t, 4, cpu_ldl_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_LOAD(S, uint64_t, 8, cpu_ldq_mmuidx_ra, MMU_PARAMS(T), MMU_ARGS) \
+	CPU_STORE(S, 1, cpu_stb_mmuidx_ra, MMU_STORE_PARAMS(T, uint32_t), MMU_STORE_ARGS) \
+	CPU_STORE(S, 2, cpu_stw_mmuidx_ra, MMU_STORE_PARAMS(T, uint32_t), MMU_STORE_ARGS) \
+	CPU_STORE(S, 4, cpu_stl_mmuidx_ra, MMU_STORE_PARAMS(T, uint32_t), MMU_STORE_ARGS) \
+	CPU_STORE(S, 8, cpu_stq_mmuidx_ra, MMU_STORE_PARAMS(T, uint64_t), MMU_STORE_ARGS) \
 	\
 	static bool bind_##S(void) \
 	{ \
@@ -390,6 +413,35 @@ uint32_t NAME(helper_load_tbl_ppc)(void *env) { return (uint32_t)timebase(); }
 uint32_t NAME(helper_load_tbu_ppc)(void *env) { return (uint32_t)(timebase() >> 32); }
 uint64_t NAME(helper_load_tbl_ppc64)(void *env) { return timebase(); }
 uint64_t NAME(helper_load_tbu_ppc64)(void *env) { return timebase() >> 32; }
+
+// Instructions that Power ISA 3.0 made of mffs with something in its reserved
+// fields are mffs on older processors. The library makes nothing of them there,
+// and glibc reads the rounding mode by one.
+REAL(uint32_t, cpu_ldl_code_ppc, (void *, uint32_t));
+uint32_t NAME(cpu_ldl_code_ppc)(void *env, uint32_t addr)
+{
+	uint32_t insn = real_cpu_ldl_code_ppc(env, addr);
+	if ((insn & 0xfc0007fe) == 0xfc00048e)
+		insn &= ~0x001ff800u;
+	return insn;
+}
+
+// The floating point of 64-bit PowerPC is wrong where its functions have the
+// names of the 32-bit ones, which take their place: 2.0.1. All that compute
+// call this first. Later versions have none of this name.
+#ifdef UTEMU_STATIC
+extern void __real_helper_reset_fpstatus(void *) __attribute__((weak));
+static void (*real_helper_reset_fpstatus)(void *) = __real_helper_reset_fpstatus;
+#else
+REAL(void, helper_reset_fpstatus, (void *));
+#endif
+void NAME(helper_reset_fpstatus)(void *env)
+{
+	struct ue *e = ue_now.e;
+	if (e != NULL && e->arch == UC_ARCH_PPC && e->mode & UC_MODE_PPC64)
+		e->wrong_float = true;
+	real_helper_reset_fpstatus(env);
+}
 
 // YIELD and WFE are reported as undefined instructions of ARM. Their helpers
 // stand at the end of a block with the PC already after them, so leaving the
@@ -517,7 +569,7 @@ static bool bind_several(void)
 
 static bool bind_more(void)
 {
-	return FIND(cpu_exit) && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
+	return FIND(cpu_exit) && FIND(cpu_ldl_code_ppc) && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
 	       FIND(helper_outb_x86_64) && FIND(helper_outw_x86_64) && FIND(helper_outl_x86_64) &&
 	       FIND(helper_yield_arm) && FIND(helper_wfe_arm) &&
 	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64) && bind_several();
@@ -596,6 +648,7 @@ static bool bound;
 
 __attribute__((constructor)) static void bind_all(void)
 {
+	(void)FIND(helper_reset_fpstatus);
 	bound = bind_x86_64() && bind_arm() && bind_aarch64() && bind_ppc() && bind_ppc64() && bind_more();
 }
 

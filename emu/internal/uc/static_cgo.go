@@ -12,51 +12,68 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_aarch64 -Wl,--wrap=check_exit_request_arm -Wl,--wrap=check_exit_request_ppc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_ppc64 -Wl,--wrap=check_exit_request_x86_64 -Wl,--wrap=cpu_exec_aarch64
 #cgo LDFLAGS: -Wl,--wrap=cpu_exec_arm -Wl,--wrap=cpu_exec_ppc -Wl,--wrap=cpu_exec_ppc64 -Wl,--wrap=cpu_exec_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_code_ppc -Wl,--wrap=cpu_ldl_data_ra_aarch64 -Wl,--wrap=cpu_ldl_data_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_data_ra_ppc -Wl,--wrap=cpu_ldl_data_ra_ppc64 -Wl,--wrap=cpu_ldl_data_ra_x86_64
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldl_mmuidx_ra_arm -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldq_mmuidx_ra_aarch64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldq_mmuidx_ra_arm -Wl,--wrap=cpu_ldq_mmuidx_ra_ppc -Wl,--wrap=cpu_ldq_mmuidx_ra_ppc64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldq_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldsb_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldsb_mmuidx_ra_arm
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldsb_mmuidx_ra_ppc -Wl,--wrap=cpu_ldsb_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldsb_mmuidx_ra_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldq_data_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldq_data_ra_arm -Wl,--wrap=cpu_ldq_data_ra_ppc -Wl,--wrap=cpu_ldq_data_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldq_data_ra_x86_64 -Wl,--wrap=cpu_ldq_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldq_mmuidx_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldq_mmuidx_ra_ppc -Wl,--wrap=cpu_ldq_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldq_mmuidx_ra_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsb_data_ra_aarch64 -Wl,--wrap=cpu_ldsb_data_ra_arm -Wl,--wrap=cpu_ldsb_data_ra_ppc
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsb_data_ra_ppc64 -Wl,--wrap=cpu_ldsb_data_ra_x86_64 -Wl,--wrap=cpu_ldsb_mmuidx_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsb_mmuidx_ra_arm -Wl,--wrap=cpu_ldsb_mmuidx_ra_ppc -Wl,--wrap=cpu_ldsb_mmuidx_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsb_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldsw_data_ra_aarch64 -Wl,--wrap=cpu_ldsw_data_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsw_data_ra_ppc -Wl,--wrap=cpu_ldsw_data_ra_ppc64 -Wl,--wrap=cpu_ldsw_data_ra_x86_64
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldsw_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldsw_mmuidx_ra_arm -Wl,--wrap=cpu_ldsw_mmuidx_ra_ppc
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldsw_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldsw_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldub_mmuidx_ra_aarch64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_mmuidx_ra_arm -Wl,--wrap=cpu_ldub_mmuidx_ra_ppc -Wl,--wrap=cpu_ldub_mmuidx_ra_ppc64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_mmuidx_ra_x86_64 -Wl,--wrap=cpu_lduw_mmuidx_ra_aarch64 -Wl,--wrap=cpu_lduw_mmuidx_ra_arm
-#cgo LDFLAGS: -Wl,--wrap=cpu_lduw_mmuidx_ra_ppc -Wl,--wrap=cpu_lduw_mmuidx_ra_ppc64 -Wl,--wrap=cpu_lduw_mmuidx_ra_x86_64
-#cgo LDFLAGS: -Wl,--wrap=cpu_loop_exit_noexc_aarch64 -Wl,--wrap=cpu_loop_exit_noexc_arm -Wl,--wrap=cpu_loop_exit_noexc_ppc
-#cgo LDFLAGS: -Wl,--wrap=cpu_loop_exit_noexc_ppc64 -Wl,--wrap=cpu_loop_exit_noexc_x86_64
-#cgo LDFLAGS: -Wl,--wrap=cpu_stb_mmuidx_ra_aarch64 -Wl,--wrap=cpu_stb_mmuidx_ra_arm -Wl,--wrap=cpu_stb_mmuidx_ra_ppc
-#cgo LDFLAGS: -Wl,--wrap=cpu_stb_mmuidx_ra_ppc64 -Wl,--wrap=cpu_stb_mmuidx_ra_x86_64 -Wl,--wrap=cpu_stl_mmuidx_ra_aarch64
-#cgo LDFLAGS: -Wl,--wrap=cpu_stl_mmuidx_ra_arm -Wl,--wrap=cpu_stl_mmuidx_ra_ppc -Wl,--wrap=cpu_stl_mmuidx_ra_ppc64
-#cgo LDFLAGS: -Wl,--wrap=cpu_stl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_stq_mmuidx_ra_aarch64 -Wl,--wrap=cpu_stq_mmuidx_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldsw_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldsw_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldub_data_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_data_ra_arm -Wl,--wrap=cpu_ldub_data_ra_ppc -Wl,--wrap=cpu_ldub_data_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_data_ra_x86_64 -Wl,--wrap=cpu_ldub_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldub_mmuidx_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_mmuidx_ra_ppc -Wl,--wrap=cpu_ldub_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldub_mmuidx_ra_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_lduw_data_ra_aarch64 -Wl,--wrap=cpu_lduw_data_ra_arm -Wl,--wrap=cpu_lduw_data_ra_ppc
+#cgo LDFLAGS: -Wl,--wrap=cpu_lduw_data_ra_ppc64 -Wl,--wrap=cpu_lduw_data_ra_x86_64 -Wl,--wrap=cpu_lduw_mmuidx_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_lduw_mmuidx_ra_arm -Wl,--wrap=cpu_lduw_mmuidx_ra_ppc -Wl,--wrap=cpu_lduw_mmuidx_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_lduw_mmuidx_ra_x86_64 -Wl,--wrap=cpu_loop_exit_noexc_aarch64 -Wl,--wrap=cpu_loop_exit_noexc_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_loop_exit_noexc_ppc -Wl,--wrap=cpu_loop_exit_noexc_ppc64 -Wl,--wrap=cpu_loop_exit_noexc_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stb_data_ra_aarch64 -Wl,--wrap=cpu_stb_data_ra_arm -Wl,--wrap=cpu_stb_data_ra_ppc
+#cgo LDFLAGS: -Wl,--wrap=cpu_stb_data_ra_ppc64 -Wl,--wrap=cpu_stb_data_ra_x86_64 -Wl,--wrap=cpu_stb_mmuidx_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stb_mmuidx_ra_arm -Wl,--wrap=cpu_stb_mmuidx_ra_ppc -Wl,--wrap=cpu_stb_mmuidx_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stb_mmuidx_ra_x86_64 -Wl,--wrap=cpu_stl_data_ra_aarch64 -Wl,--wrap=cpu_stl_data_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_stl_data_ra_ppc -Wl,--wrap=cpu_stl_data_ra_ppc64 -Wl,--wrap=cpu_stl_data_ra_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stl_mmuidx_ra_aarch64 -Wl,--wrap=cpu_stl_mmuidx_ra_arm -Wl,--wrap=cpu_stl_mmuidx_ra_ppc
+#cgo LDFLAGS: -Wl,--wrap=cpu_stl_mmuidx_ra_ppc64 -Wl,--wrap=cpu_stl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_stq_data_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stq_data_ra_arm -Wl,--wrap=cpu_stq_data_ra_ppc -Wl,--wrap=cpu_stq_data_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stq_data_ra_x86_64 -Wl,--wrap=cpu_stq_mmuidx_ra_aarch64 -Wl,--wrap=cpu_stq_mmuidx_ra_arm
 #cgo LDFLAGS: -Wl,--wrap=cpu_stq_mmuidx_ra_ppc -Wl,--wrap=cpu_stq_mmuidx_ra_ppc64 -Wl,--wrap=cpu_stq_mmuidx_ra_x86_64
-#cgo LDFLAGS: -Wl,--wrap=cpu_stw_mmuidx_ra_aarch64 -Wl,--wrap=cpu_stw_mmuidx_ra_arm -Wl,--wrap=cpu_stw_mmuidx_ra_ppc
-#cgo LDFLAGS: -Wl,--wrap=cpu_stw_mmuidx_ra_ppc64 -Wl,--wrap=cpu_stw_mmuidx_ra_x86_64 -Wl,--wrap=helper_be_ldq_mmu_aarch64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_ldq_mmu_arm -Wl,--wrap=helper_be_ldq_mmu_ppc -Wl,--wrap=helper_be_ldq_mmu_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_ldq_mmu_x86_64 -Wl,--wrap=helper_be_ldul_mmu_aarch64 -Wl,--wrap=helper_be_ldul_mmu_arm
-#cgo LDFLAGS: -Wl,--wrap=helper_be_ldul_mmu_ppc -Wl,--wrap=helper_be_ldul_mmu_ppc64 -Wl,--wrap=helper_be_ldul_mmu_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_lduw_mmu_aarch64 -Wl,--wrap=helper_be_lduw_mmu_arm -Wl,--wrap=helper_be_lduw_mmu_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_be_lduw_mmu_ppc64 -Wl,--wrap=helper_be_lduw_mmu_x86_64 -Wl,--wrap=helper_be_stl_mmu_aarch64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_stl_mmu_arm -Wl,--wrap=helper_be_stl_mmu_ppc -Wl,--wrap=helper_be_stl_mmu_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_stl_mmu_x86_64 -Wl,--wrap=helper_be_stq_mmu_aarch64 -Wl,--wrap=helper_be_stq_mmu_arm
-#cgo LDFLAGS: -Wl,--wrap=helper_be_stq_mmu_ppc -Wl,--wrap=helper_be_stq_mmu_ppc64 -Wl,--wrap=helper_be_stq_mmu_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_aarch64 -Wl,--wrap=helper_be_stw_mmu_arm -Wl,--wrap=helper_be_stw_mmu_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_ppc64 -Wl,--wrap=helper_be_stw_mmu_x86_64 -Wl,--wrap=helper_dc_zva_aarch64
-#cgo LDFLAGS: -Wl,--wrap=helper_dcbz_ppc -Wl,--wrap=helper_dcbz_ppc64 -Wl,--wrap=helper_inb_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_inl_x86_64 -Wl,--wrap=helper_inw_x86_64 -Wl,--wrap=helper_le_ldq_mmu_aarch64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_ldq_mmu_arm -Wl,--wrap=helper_le_ldq_mmu_ppc -Wl,--wrap=helper_le_ldq_mmu_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_ldq_mmu_x86_64 -Wl,--wrap=helper_le_ldul_mmu_aarch64 -Wl,--wrap=helper_le_ldul_mmu_arm
-#cgo LDFLAGS: -Wl,--wrap=helper_le_ldul_mmu_ppc -Wl,--wrap=helper_le_ldul_mmu_ppc64 -Wl,--wrap=helper_le_ldul_mmu_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_lduw_mmu_aarch64 -Wl,--wrap=helper_le_lduw_mmu_arm -Wl,--wrap=helper_le_lduw_mmu_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_le_lduw_mmu_ppc64 -Wl,--wrap=helper_le_lduw_mmu_x86_64 -Wl,--wrap=helper_le_stl_mmu_aarch64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_stl_mmu_arm -Wl,--wrap=helper_le_stl_mmu_ppc -Wl,--wrap=helper_le_stl_mmu_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_stl_mmu_x86_64 -Wl,--wrap=helper_le_stq_mmu_aarch64 -Wl,--wrap=helper_le_stq_mmu_arm
-#cgo LDFLAGS: -Wl,--wrap=helper_le_stq_mmu_ppc -Wl,--wrap=helper_le_stq_mmu_ppc64 -Wl,--wrap=helper_le_stq_mmu_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_le_stw_mmu_aarch64 -Wl,--wrap=helper_le_stw_mmu_arm -Wl,--wrap=helper_le_stw_mmu_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_le_stw_mmu_ppc64 -Wl,--wrap=helper_le_stw_mmu_x86_64 -Wl,--wrap=helper_lmw_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_lmw_ppc64 -Wl,--wrap=helper_load_tbl_ppc -Wl,--wrap=helper_load_tbl_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_load_tbu_ppc -Wl,--wrap=helper_load_tbu_ppc64 -Wl,--wrap=helper_lsw_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_lsw_ppc64 -Wl,--wrap=helper_lswx_ppc -Wl,--wrap=helper_lswx_ppc64
-#cgo LDFLAGS: -Wl,--wrap=helper_outb_x86_64 -Wl,--wrap=helper_outl_x86_64 -Wl,--wrap=helper_outw_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stw_data_ra_aarch64 -Wl,--wrap=cpu_stw_data_ra_arm -Wl,--wrap=cpu_stw_data_ra_ppc
+#cgo LDFLAGS: -Wl,--wrap=cpu_stw_data_ra_ppc64 -Wl,--wrap=cpu_stw_data_ra_x86_64 -Wl,--wrap=cpu_stw_mmuidx_ra_aarch64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stw_mmuidx_ra_arm -Wl,--wrap=cpu_stw_mmuidx_ra_ppc -Wl,--wrap=cpu_stw_mmuidx_ra_ppc64
+#cgo LDFLAGS: -Wl,--wrap=cpu_stw_mmuidx_ra_x86_64 -Wl,--wrap=helper_be_ldq_mmu_aarch64 -Wl,--wrap=helper_be_ldq_mmu_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_be_ldq_mmu_ppc -Wl,--wrap=helper_be_ldq_mmu_ppc64 -Wl,--wrap=helper_be_ldq_mmu_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_ldul_mmu_aarch64 -Wl,--wrap=helper_be_ldul_mmu_arm -Wl,--wrap=helper_be_ldul_mmu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_be_ldul_mmu_ppc64 -Wl,--wrap=helper_be_ldul_mmu_x86_64 -Wl,--wrap=helper_be_lduw_mmu_aarch64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_lduw_mmu_arm -Wl,--wrap=helper_be_lduw_mmu_ppc -Wl,--wrap=helper_be_lduw_mmu_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_lduw_mmu_x86_64 -Wl,--wrap=helper_be_stl_mmu_aarch64 -Wl,--wrap=helper_be_stl_mmu_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_be_stl_mmu_ppc -Wl,--wrap=helper_be_stl_mmu_ppc64 -Wl,--wrap=helper_be_stl_mmu_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_stq_mmu_aarch64 -Wl,--wrap=helper_be_stq_mmu_arm -Wl,--wrap=helper_be_stq_mmu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_be_stq_mmu_ppc64 -Wl,--wrap=helper_be_stq_mmu_x86_64 -Wl,--wrap=helper_be_stw_mmu_aarch64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_arm -Wl,--wrap=helper_be_stw_mmu_ppc -Wl,--wrap=helper_be_stw_mmu_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_x86_64 -Wl,--wrap=helper_dc_zva_aarch64 -Wl,--wrap=helper_dcbz_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_dcbz_ppc64 -Wl,--wrap=helper_inb_x86_64 -Wl,--wrap=helper_inl_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_inw_x86_64 -Wl,--wrap=helper_le_ldq_mmu_aarch64 -Wl,--wrap=helper_le_ldq_mmu_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_le_ldq_mmu_ppc -Wl,--wrap=helper_le_ldq_mmu_ppc64 -Wl,--wrap=helper_le_ldq_mmu_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_ldul_mmu_aarch64 -Wl,--wrap=helper_le_ldul_mmu_arm -Wl,--wrap=helper_le_ldul_mmu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_le_ldul_mmu_ppc64 -Wl,--wrap=helper_le_ldul_mmu_x86_64 -Wl,--wrap=helper_le_lduw_mmu_aarch64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_lduw_mmu_arm -Wl,--wrap=helper_le_lduw_mmu_ppc -Wl,--wrap=helper_le_lduw_mmu_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_lduw_mmu_x86_64 -Wl,--wrap=helper_le_stl_mmu_aarch64 -Wl,--wrap=helper_le_stl_mmu_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_le_stl_mmu_ppc -Wl,--wrap=helper_le_stl_mmu_ppc64 -Wl,--wrap=helper_le_stl_mmu_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_stq_mmu_aarch64 -Wl,--wrap=helper_le_stq_mmu_arm -Wl,--wrap=helper_le_stq_mmu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_le_stq_mmu_ppc64 -Wl,--wrap=helper_le_stq_mmu_x86_64 -Wl,--wrap=helper_le_stw_mmu_aarch64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_stw_mmu_arm -Wl,--wrap=helper_le_stw_mmu_ppc -Wl,--wrap=helper_le_stw_mmu_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_le_stw_mmu_x86_64 -Wl,--wrap=helper_lmw_ppc -Wl,--wrap=helper_lmw_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_load_tbl_ppc -Wl,--wrap=helper_load_tbl_ppc64 -Wl,--wrap=helper_load_tbu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_load_tbu_ppc64 -Wl,--wrap=helper_lsw_ppc -Wl,--wrap=helper_lsw_ppc64
+#cgo LDFLAGS: -Wl,--wrap=helper_lswx_ppc -Wl,--wrap=helper_lswx_ppc64 -Wl,--wrap=helper_outb_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_outl_x86_64 -Wl,--wrap=helper_outw_x86_64 -Wl,--wrap=helper_reset_fpstatus
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_ldub_mmu_aarch64 -Wl,--wrap=helper_ret_ldub_mmu_arm -Wl,--wrap=helper_ret_ldub_mmu_ppc
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_ldub_mmu_ppc64 -Wl,--wrap=helper_ret_ldub_mmu_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_stb_mmu_aarch64 -Wl,--wrap=helper_ret_stb_mmu_arm -Wl,--wrap=helper_ret_stb_mmu_ppc
@@ -65,9 +82,8 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_yield_arm -Wl,--wrap=tb_gen_code_aarch64 -Wl,--wrap=tb_gen_code_arm
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64 -Wl,--wrap=tb_gen_code_x86_64
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_aarch64 -Wl,--wrap=tlb_set_page_arm -Wl,--wrap=tlb_set_page_ppc
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_ppc64 -Wl,--wrap=tlb_set_page_with_attrs_aarch64
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_arm -Wl,--wrap=tlb_set_page_with_attrs_ppc
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_ppc64 -Wl,--wrap=tlb_set_page_with_attrs_x86_64
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_x86_64
+#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_ppc64 -Wl,--wrap=tlb_set_page_with_attrs_aarch64 -Wl,--wrap=tlb_set_page_with_attrs_arm
+#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_ppc -Wl,--wrap=tlb_set_page_with_attrs_ppc64
+#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_x86_64 -Wl,--wrap=tlb_set_page_x86_64
 */
 import "C"

@@ -93,6 +93,11 @@ func (e *Engine) Close() error {
 // Stock tells whether the engine runs without the shim, and why.
 func (e *Engine) Stock() (bool, string) { return e.why != "", e.why }
 
+// WrongFloat tells whether the guest has computed with floating point numbers
+// that the library gets wrong: those of 64-bit PowerPC in 2.0.1. It costs
+// nothing.
+func (e *Engine) WrongFloat() bool { return bool(e.c.wrong_float) }
+
 // Map makes len(host) bytes of the host's memory, which must stay where they
 // are until Unmap or Close and must not be of Go's heap, the guest's at addr.
 func (e *Engine) Map(addr uint64, host []byte, prot int) error {

@@ -90,6 +90,9 @@ func (e *Engine) Interrupt() {}
 // SetTrace returns ErrUnavailable.
 func (e *Engine) SetTrace(Trace, []int32, []uint64) error { return ErrUnavailable }
 
+// WrongFloat returns false.
+func (e *Engine) WrongFloat() bool { return false }
+
 // Mute does nothing.
 func (e *Engine) Mute(bool) {}
 
