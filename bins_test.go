@@ -19,10 +19,6 @@ import (
 // stock runs the tests on the library without the shim.
 var stock = os.Getenv("UTEMU_STOCK_ENGINE") == "1"
 
-// oldUnicorn is whether the library is one that computes floating point wrongly
-// on 64-bit PowerPC.
-var oldUnicorn = strings.HasPrefix(utemu.EngineVersion(), "2.0.")
-
 // guest runs a program to its end and returns its output.
 func guest(t *testing.T, c utemu.Config) (string, *utemu.Machine, emu.Status) {
 	t.Helper()
@@ -115,20 +111,6 @@ var binUnable = map[string]string{
 	"fault-hypervisor ppc64":       "the library does not leave supervisor state",
 }
 
-// binUnableOld are such cases of old libraries only.
-var binUnableOld = map[string]string{
-	"fp ppc64": "comparisons do not see the numbers",
-}
-
-// binWhy says why a case cannot do what Linux does on an architecture.
-func binWhy(key string) (string, bool) {
-	why, ok := binUnable[key]
-	if !ok && oldUnicorn {
-		why, ok = binUnableOld[key]
-	}
-	return why, ok
-}
-
 // TestBins holds the programs of testdata/bins to what expect/ says they give:
 // what Linux does on x86, what qemu-user does elsewhere where that is what Linux
 // does. A program that a signal ends gives 128 and the signal, as for a shell.
@@ -140,7 +122,7 @@ func TestBins(t *testing.T) {
 		for _, arch := range c.arches {
 			want := binWant(t, c.name, arch)
 			key := c.name + " " + arch
-			why, unable := binWhy(key)
+			why, unable := binUnable[key]
 			met[key] = true
 			for _, v := range binVariants(t, root, arch, c.program) {
 				t.Run(c.name+"/"+arch+"/"+filepath.Base(v), func(t *testing.T) {
@@ -160,10 +142,8 @@ func TestBins(t *testing.T) {
 			}
 		}
 	}
-	for _, l := range []map[string]string{binUnable, binUnableOld} {
-		for key := range l {
-			require.True(t, met[key], "no case for %q", key)
-		}
+	for key := range binUnable {
+		require.True(t, met[key], "no case for %q", key)
 	}
 }
 
@@ -242,18 +222,10 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestWrongFloat: who gets wrong numbers is told so, once, and nobody else is.
-func TestWrongFloat(t *testing.T) {
-	for name, want := range map[string]bool{"ppc64/fp": oldUnicorn, "ppc64/hello": false, "ppc/fp": false, "x86_64/fp": false} {
-		t.Run(name, func(t *testing.T) {
-			var told []string
-			guest(t, utemu.Config{Path: "testdata/bins/" + name, Warn: func(line string) { told = append(told, line) }})
-			if !want {
-				require.Empty(t, told)
-				return
-			}
-			require.Len(t, told, 1)
-			require.Contains(t, told[0], "wrong floating point")
-		})
-	}
+// TestWarn: nothing is wrong with the floating point of the library at hand, or
+// has been mended.
+func TestWarn(t *testing.T) {
+	bins(t, "fp", func(t *testing.T, _, path string) {
+		guest(t, utemu.Config{Path: path, Warn: func(line string) { require.Fail(t, line) }})
+	})
 }

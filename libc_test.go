@@ -76,7 +76,6 @@ var libcLinks = []libcLink{
 // anything.
 type libcProgram struct {
 	dynamic bool   // is not for static linking
-	float   bool   // computes with floating point
 	hard    bool   // looks at the floating-point unit
 	vector  bool   // is built for the vector unit
 	plugin  string // a source that is built as a shared library, argument 2
@@ -86,14 +85,12 @@ type libcProgram struct {
 }
 
 var libcPrograms = map[string]libcProgram{
-	"dl.c":         {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
-	"floats.c":     {float: true},
-	"locale.c":     {order: true},
-	"longdouble.c": {float: true},
-	"library.cc":   {slow: true},
-	"integer.c":    {flags: []string{"-latomic"}},
-	"rounding.c":   {float: true, hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
-	"vector.c":     {vector: true},
+	"dl.c":       {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
+	"locale.c":   {order: true},
+	"library.cc": {slow: true},
+	"integer.c":  {flags: []string{"-latomic"}},
+	"rounding.c": {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
+	"vector.c":   {vector: true},
 }
 
 // libcKnown is what is known to fail, by "program target link" with "*" for
@@ -111,7 +108,7 @@ func TestLibc(t *testing.T) {
 	for i, src := range libcSources(t) {
 		for j, target := range libcTargets {
 			prog := libcPrograms[src]
-			if prog.float && !libcFloat(target) || prog.hard && target.soft || prog.order && target.big || strings.HasSuffix(src, ".cc") && target.cxx == "" {
+			if prog.hard && target.soft || prog.order && target.big || strings.HasSuffix(src, ".cc") && target.cxx == "" {
 				continue
 			}
 			ways := libcWays(src, target)
@@ -150,12 +147,6 @@ func libcSources(t *testing.T) []string {
 	slices.Sort(s)
 	require.Greater(t, len(s), 20)
 	return s
-}
-
-// libcFloat is whether floating point of the target can be relied upon:
-// libunicorn before 2.1 computes wrongly on 64-bit PowerPC.
-func libcFloat(target libcTarget) bool {
-	return target.arch != "ppc64" || !oldUnicorn
 }
 
 // libcCompare runs a program natively and in the emulator.

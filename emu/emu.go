@@ -59,6 +59,8 @@ type Task struct {
 	turn  chan struct{} // told when the turn is the task's
 	saved cpuState
 
+	goroutine atomic.Uint64 // that is in Run
+
 	broken error // of putting the task's registers into the CPU
 
 	status *Status // set when the task has ended
@@ -120,7 +122,7 @@ func (t *Task) SetTracer(tr Tracer) {
 
 // Tracer is the task's tracer, or nil.
 func (t *Task) Tracer() Tracer {
-	if b := t.tracer.Load(); b != nil {
+	if b := t.box(); b != nil {
 		return b.Tracer
 	}
 	return nil

@@ -118,6 +118,7 @@ func (p *Process) Interrupt() {
 // stopped where it was; a system call that blocked will be made again.
 func (t *Task) Run(ctx context.Context) error {
 	t.ctx.Store(&ctx)
+	t.goroutine.Store(goroutine())
 	stop := context.AfterFunc(ctx, t.Wake)
 	defer stop()
 	if err := t.acquire(); err != nil {
@@ -155,7 +156,7 @@ func (t *Task) once() error {
 	if err := t.kernel.Pending(t); err != nil || t.status != nil {
 		return err
 	}
-	if b := t.tracer.Load(); b != nil && b.control != nil && b.control.Resume(t) {
+	if b := t.box(); b != nil && b.control != nil && b.control.Resume(t) {
 		return nil
 	}
 	cpu, tr := t.Proc.cpu, t.Proc.tracing
@@ -238,7 +239,7 @@ func (t *Task) memory(e arch.Exception) error {
 // syscall makes the system call the task stands at, with the tracehook points
 // around it.
 func (t *Task) syscall() error {
-	tr := t.tracer.Load()
+	tr := t.box()
 	if tr == nil {
 		return t.kernel.Syscall(t)
 	}

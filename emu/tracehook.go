@@ -167,7 +167,12 @@ const (
 func (t *Task) SetStep(s Step) { t.step.Store(uint32(s)) }
 
 // Step is the step that is under way.
-func (t *Task) Step() Step { return Step(t.step.Load()) }
+func (t *Task) Step() Step {
+	if !tracehooks {
+		return StepNone
+	}
+	return Step(t.step.Load())
+}
 
 // Caps are what tracers can ask of the process's tasks. The engine counts
 // instructions and branches itself, so that all guests have both kinds of
@@ -192,10 +197,18 @@ func (t *Task) Context() context.Context {
 // again if no signal has come. Any goroutine may call it.
 func (t *Task) Wake() { t.kernel.Wake(t) }
 
+// box is the task's tracer; every point asks for it.
+func (t *Task) box() *tracerBox {
+	if !tracehooks {
+		return nil
+	}
+	return t.tracer.Load()
+}
+
 // Controller is the task's tracer if it is a Controller, else nil. Any
 // goroutine may call it.
 func (t *Task) Controller() Controller {
-	if b := t.tracer.Load(); b != nil {
+	if b := t.box(); b != nil {
 		return b.control
 	}
 	return nil
@@ -230,14 +243,14 @@ func newTracerBox(tr Tracer) *tracerBox {
 // ReportExec tells the tracer that a new program is in place. It ends a step.
 func (t *Task) ReportExec() {
 	t.SetStep(StepNone)
-	if tr := t.tracer.Load(); tr != nil {
+	if tr := t.box(); tr != nil {
 		tr.Exec(t)
 	}
 }
 
 // ReportHandler tells that the frame of a handler is set up. It ends a step.
 func (t *Task) ReportHandler(s Signal) {
-	tr := t.tracer.Load()
+	tr := t.box()
 	if tr == nil {
 		return
 	}
@@ -253,7 +266,7 @@ func (t *Task) ReportHandler(s Signal) {
 // ReportClone tells of a child that is complete and does not run yet; flags
 // are those of clone(2).
 func (t *Task) ReportClone(flags uint64, child *Task) {
-	switch tr := t.tracer.Load(); {
+	switch tr := t.box(); {
 	case tr == nil:
 	case tr.control != nil:
 		tr.control.Cloned(t, flags, child)
@@ -304,7 +317,7 @@ func (t *Task) Reap() {
 // exit passes the points at the end of a task, whose tracer may change the
 // status.
 func (t *Task) exit() {
-	if tr := t.tracer.Load(); tr != nil {
+	if tr := t.box(); tr != nil {
 		was := t.status.Wait()
 		now := was
 		tr.Exit(t, &now)
@@ -320,7 +333,7 @@ func (t *Task) exit() {
 	signal := t.kernel.Exit(t, last)
 	t.over.Store(true)
 	// Whoever was attached by now hears of the end.
-	switch tr := t.tracer.Load(); {
+	switch tr := t.box(); {
 	case tr == nil:
 	case tr.control != nil:
 		tr.control.Ended(t, last, signal)
@@ -374,7 +387,7 @@ func (t *Task) limit() stepper.Limit {
 // stepped ends a step, if one is under way, with its signal.
 func (t *Task) stepped(code int) error {
 	// The tracer may have gone meanwhile, and the step with it.
-	if Step(t.step.Swap(uint32(StepNone))) == StepNone || t.status != nil {
+	if t.Step() == StepNone || Step(t.step.Swap(uint32(StepNone))) == StepNone || t.status != nil {
 		return nil
 	}
 	pc := t.CPU().Reg(t.Proc.Arch.PC)

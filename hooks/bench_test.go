@@ -3,6 +3,7 @@ package hooks_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,9 +14,9 @@ import (
 	"github.com/utemu/utemu/hooks/hooktest/toy"
 )
 
-// run runs a program of this repository once, with engines.
-func run(b *testing.B, program string, n int, ev hooks.Event) {
-	m, err := utemu.Load(utemu.Config{Path: "../testdata/bins/x86_64/" + program, Args: []string{program, "cpu", "20000000"}, Stdout: discard{}})
+// run runs a guest once, with n engines.
+func run(b *testing.B, kind string, count, n int, ev hooks.Event) {
+	m, err := utemu.Load(utemu.Config{Path: "../testdata/bins/x86_64/work", Args: []string{"work", kind, strconv.Itoa(count)}, Stdout: discard{}})
 	require.NoError(b, err)
 	for range n {
 		e, err := hooks.Attach(m.Task(), hooks.AttachCreate, neutral, nil)
@@ -41,21 +42,27 @@ var neutral = &hooks.Ops{
 	SyscallExit:  func(*hooks.Call, *hooks.Syscall) hooks.Resume { return hooks.Run },
 }
 
-// BenchmarkGuest is a CPU-bound guest: untraced, with an engine that hears of
-// nothing, and with one that hears of system calls. The three should not
-// differ.
+// BenchmarkGuest is a guest that computes, and one that does nothing but make
+// system calls: untraced, with an engine that hears of nothing, and with ones
+// that hear of system calls. internal/bench compares them, and with a build
+// that has no tracehook points.
 func BenchmarkGuest(b *testing.B) {
-	for _, c := range []struct {
-		name string
-		n    int
-		ev   hooks.Event
-	}{{"untraced", 0, 0}, {"attached", 1, 0}, {"syscalls", 1, hooks.EventSyscall}} {
-		b.Run(c.name, func(b *testing.B) {
-			b.StopTimer()
-			for range b.N {
-				run(b, "work", c.n, c.ev)
-			}
-		})
+	for _, g := range []struct {
+		kind  string
+		count int
+	}{{"cpu", 100_000_000}, {"sys", 200_000}} {
+		for _, c := range []struct {
+			name string
+			n    int
+			ev   hooks.Event
+		}{{"untraced", 0, 0}, {"attached", 1, 0}, {"engines=1", 1, hooks.EventSyscall}, {"engines=8", 8, hooks.EventSyscall}, {"engines=32", 32, hooks.EventSyscall}} {
+			b.Run(g.kind+"/"+c.name, func(b *testing.B) {
+				b.StopTimer()
+				for range b.N {
+					run(b, g.kind, g.count, c.n, c.ev)
+				}
+			})
+		}
 	}
 }
 

@@ -33,7 +33,8 @@ type Target interface {
 	// the task; other tasks may run meanwhile.
 	Park(wait func())
 	// Held runs f, which looks at the task while it is parked, with the task's
-	// registers at hand. Any goroutine may call it.
+	// registers at hand. Any goroutine may call it, a callback of another task
+	// too.
 	Held(f func() error) error
 	// Done is closed when the run of the task is given up: no stop lasts
 	// longer.

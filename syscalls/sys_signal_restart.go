@@ -105,6 +105,10 @@ func sysRestartSyscall(c *Ctx) (uint64, error) {
 // signal is to be delivered under the call's.
 func (c *Ctx) settle(name string, err error) error {
 	ts := c.task()
+	if err == nil {
+		c.P.unsave(ts)
+		return nil
+	}
 	var e unix.Errno
 	if !errors.As(err, &e) || e != unix.EINTR && e < erestartsys {
 		c.P.unsave(ts)

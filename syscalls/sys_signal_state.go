@@ -158,9 +158,6 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	if d.ignores(si.No) && !ts.blocked.has(si.No) && !p.wanted(si.No) {
 		return nil
 	}
-	if si.No == unix.SIGKILL {
-		p.killed()
-	}
 	q := &ts.pend
 	if shared {
 		q = &p.shared
@@ -170,6 +167,12 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	}
 	if err := q.add(si, p.Limits[unix.RLIMIT_SIGPENDING].Cur); err != nil {
 		return err
+	}
+	if si.No == unix.SIGKILL {
+		// No task goes on, whichever would take it.
+		p.P.EndGroup(emu.Status{Signal: unix.SIGKILL})
+		p.wakeAll(nil)
+		return nil
 	}
 	if ts.blocked.has(si.No) && shared {
 		for _, o := range p.tasks() {

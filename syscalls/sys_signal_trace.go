@@ -33,14 +33,6 @@ func (p *Process) wanted(no unix.Signal) bool {
 	return false
 }
 
-// killed tells the tracers of the process's tasks that they must not hold
-// them any longer.
-func (p *Process) killed() {
-	for _, t := range p.P.Tasks() {
-		t.ReportKill()
-	}
-}
-
 // broken tells whether a call that failed with EINTR did so for a tracer
 // alone: because of Wake, or for a signal that does nothing otherwise.
 func (p *Process) broken(ts *taskState) bool {

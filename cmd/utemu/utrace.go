@@ -1,35 +1,48 @@
 package main
 
 import (
+	"fmt"
+	"sync/atomic"
+
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/hooks"
 	"github.com/utemu/utemu/trace"
 )
 
-// watchReports adds the reports that engines get of the machine's tasks to the
-// trace. The trace has an engine of its own, so that there are some.
-func watchReports(m *utemu.Machine, t *trace.Tracer) error {
-	return reports(hooks.Of(m.Task()), t)
+// reporter adds the reports that engines get of tasks to a trace. It has an
+// engine of its own on each task, so that there are some.
+type reporter struct {
+	t    *trace.Tracer
+	many atomic.Bool // there has been more than one task
 }
 
-func reports(k *hooks.Task, t *trace.Tracer) error {
-	k.SetObserver(func(r hooks.Reported) { _ = t.Line(trace.Utrace, reportLine(r)) })
-	e, err := k.Attach(hooks.AttachCreate, reportOps(t), nil)
+// watchReports adds the reports of the machine's tasks to the trace.
+func watchReports(m *utemu.Machine, t *trace.Tracer) error {
+	r := &reporter{t: t}
+	return r.attach(hooks.Of(m.Task()))
+}
+
+func (r *reporter) attach(k *hooks.Task) error {
+	k.SetObserver(r.report)
+	e, err := k.Attach(hooks.AttachCreate, r.ops(), nil)
 	if err != nil {
 		return err
 	}
 	return e.SetEvents(hooks.EventAll)
 }
 
-// reportLine is a report as the trace has it: the task, the engine, the
-// callback, what it answered and what all answers come to.
-func reportLine(r hooks.Reported) string {
-	return "utrace\t" + r.String()
+// report writes a report: the task, if there are several, as strace has it,
+// the engine, the callback, what it answered and what all answers come to.
+func (r *reporter) report(p hooks.Reported) {
+	line := "utrace\t" + p.String()
+	if r.many.Load() {
+		line = fmt.Sprintf("[pid %5d] %s", p.Task.ID(), line)
+	}
+	_ = r.t.Line(trace.Utrace, line)
 }
 
-// reportOps are the callbacks of the trace's engine, which do nothing but be
-// there.
-func reportOps(t *trace.Tracer) *hooks.Ops {
+// ops are the callbacks of the trace's engine, which do nothing but be there.
+func (r *reporter) ops() *hooks.Ops {
 	return &hooks.Ops{
 		Name:         "trace",
 		Quiesce:      func(*hooks.Call, hooks.Event) hooks.Resume { return hooks.Run },
@@ -37,8 +50,9 @@ func reportOps(t *trace.Tracer) *hooks.Ops {
 		SyscallEntry: func(*hooks.Call, *hooks.Syscall) hooks.Action { return hooks.Action{} },
 		SyscallExit:  func(*hooks.Call, *hooks.Syscall) hooks.Resume { return hooks.Run },
 		Clone: func(_ *hooks.Call, _ uint64, child *hooks.Task) hooks.Resume {
+			r.many.Store(true)
 			// A child that cannot be attached to is one that has ended.
-			_ = reports(child, t)
+			_ = r.attach(child)
 			return hooks.Run
 		},
 		Exec:  func(*hooks.Call) hooks.Resume { return hooks.Run },

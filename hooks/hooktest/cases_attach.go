@@ -2,6 +2,7 @@ package hooktest
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -10,12 +11,11 @@ import (
 )
 
 // Cases are the tests, by rising number.
-var Cases = join(attachCases, eventCases, controlCases, barrierCases, orderCases, signalCases, syscallCases, stepCases, lifeCases, robustCases)
+var Cases = join(attachCases, eventCases, controlCases, barrierCases, orderCases, signalCases, syscallCases, stepCases, lifeCases, threadCases, registerCases, robustCases)
 
-func join(lists ...[]Case) (all []Case) {
-	for _, l := range lists {
-		all = append(all, l...)
-	}
+func join(lists ...[]Case) []Case {
+	all := slices.Concat(lists...)
+	slices.SortStableFunc(all, func(a, b Case) int { return a.N - b.N })
 	return all
 }
 

@@ -171,6 +171,7 @@ type Env struct {
 
 	mu    sync.Mutex
 	log   []string
+	noted chan struct{} // closed when there is another line
 	ended chan int
 	over  chan struct{}
 }
@@ -257,6 +258,32 @@ func (e *Env) note(line string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.log = append(e.log, line)
+	if e.noted != nil {
+		close(e.noted)
+		e.noted = nil
+	}
+}
+
+// Await waits until the log has a line.
+func (e *Env) Await(line string) {
+	e.Helper()
+	for {
+		e.mu.Lock()
+		if slices.Contains(e.log, line) {
+			e.mu.Unlock()
+			return
+		}
+		if e.noted == nil {
+			e.noted = make(chan struct{})
+		}
+		noted := e.noted
+		e.mu.Unlock()
+		select {
+		case <-noted:
+		case <-e.Ctx.Done():
+			e.Fatalf("%q does not come; reports:\n%s", line, strings.Join(e.Reports(), "\n"))
+		}
+	}
 }
 
 // Reports are the lines so far.

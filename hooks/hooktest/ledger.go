@@ -14,8 +14,6 @@ var Ledger = map[int]string{
 	94:  "the granularity of REP under a step is stepper's to define",
 	95:  "MSR and PSTATE are read and written through package regset, whose tests hold them to that",
 	96:  "breakpoints that the guest cannot see are not there yet",
-	97:  "guests have one thread",
-	109: "package regset",
 	110: "package regset",
 	111: "package regset",
 	112: "ptrace is not there yet",

@@ -1,7 +1,7 @@
 // Bench measures utemu in one run beside what it is to be held to, and prints
 // the tables that README shows: qemu-user, the stock library, a loop in C over
 // the same library (bare/bare.c) and a TCG plugin of qemu-user that writes a
-// trace (plugin/pcs.c).
+// trace (plugin/pcs.c); and what tracing engines cost (engines).
 //
 //	go run ./internal/bench [-quick] [-n ROUNDS] [-arch A,B] [-only TABLES] UTEMU
 //
@@ -54,6 +54,7 @@ var tables = []struct {
 	{"speed", (*bench).speed},
 	{"trace", (*bench).trace},
 	{"memory", (*bench).memory},
+	{"utrace", (*bench).utrace},
 }
 
 func main() {
@@ -67,7 +68,7 @@ func main() {
 	rounds := flag.Int("n", 5, "rounds")
 	quick := flag.Bool("quick", false, "a fifth of the work, in three rounds: the figures are rough")
 	arches := flag.String("arch", strings.Join(all, ","), "architectures")
-	only := flag.String("only", "speed,trace,memory", "tables")
+	only := flag.String("only", "speed,trace,memory,utrace", "tables")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		log.Fatal("which utemu?")

@@ -133,9 +133,9 @@ struct ue {
 	uint32_t fills, tlb;    // fills since the last growth, assumed entries
 
 	// trace
-	// The guest has computed with the library's floating point for 64-bit
-	// PowerPC, which is wrong in 2.0.1.
-	bool wrong_float;
+	// Floating point of 64-bit PowerPC, float.c.
+	bool computed;  // there has been some where it is wrong
+	uint64_t fpscr; // as float.c left it
 
 	int trace;
 	bool muted; // what runs is not the guest's
@@ -206,6 +206,8 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
 void ue_shim_exit(void *cpu);                    // asks a run to end at the next block, which is exact if
+bool ue_float_shared(void); // the two PowerPCs have one floating point
+void ue_float_wrong(bool);  // which cannot be mended
 bool ue_shim_exits(const struct ue *e);
 bool ue_shim_restore_at(uintptr_t ra);           // registers as at an address of translated code, if it is one
 void ue_shim_leave(void);                        // leaves translated code, does not return

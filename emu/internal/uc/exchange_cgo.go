@@ -3,6 +3,8 @@
 package uc
 
 /*
+#cgo noescape ue_exchange
+#cgo nocallback ue_exchange
 #include "engine.h"
 
 // ue_exchange gives the engine the changed registers, runs, and reads all of

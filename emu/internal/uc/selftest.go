@@ -3,8 +3,10 @@
 package uc
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -261,6 +263,51 @@ func (t *tester) faults(pc, at uint64, access int) error {
 	}
 	if one, count := t.e.Reg(t.p.one), t.e.Reg(t.p.count); one != 5 || count != testLoops {
 		return fmt.Errorf("registers at the fault: marker %d, count %d", one, count)
+	}
+	return nil
+}
+
+// testFloat runs a program on a 64-bit PowerPC that compares 1 with 3, divides
+// them and reads FPSCR.
+func testFloat(c Config) (err error) {
+	e, err := open(c, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	mem, err := unix.Mmap(-1, 0, 2*testPage, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(mem)
+	code := be(
+		0xc8240000, // lfd f1,0(r4)
+		0xc8440008, // lfd f2,8(r4)
+		0xfc811000, // fcmpu cr1,f1,f2
+		0xfc611024, // fdiv f3,f1,f2
+		0xfc80048e, // mffs f4
+		0xd8840010, // stfd f4,16(r4)
+	)
+	copy(mem[testPage-len(code):], code)
+	data := mem[testPage:]
+	binary.BigEndian.PutUint64(data, math.Float64bits(1))
+	binary.BigEndian.PutUint64(data[8:], math.Float64bits(3))
+	const msrFP, fpscrXX, fpscrZE, less = 1 << 13, 1 << 25, 1 << 4, 8
+	if err := errors.Join(e.prepare(c), e.SetReg(ucnum.PPC_REG_MSR, e.Reg(ucnum.PPC_REG_MSR)|msrFP),
+		e.Map(testCode, mem[:testPage], ucnum.PROT_ALL), e.Map(testData, data, ucnum.PROT_READ|ucnum.PROT_WRITE),
+		e.SetReg(ucnum.PPC_REG_4, testData), e.SetReg(ucnum.PPC_REG_FPSCR, fpscrZE)); err != nil {
+		return err
+	}
+	st, err := e.Run(testCode+testPage-uint64(len(code)), Limit{})
+	if err != nil {
+		return err
+	}
+	if st.Kind != KindMem || st.Addr != testCode+testPage {
+		return fmt.Errorf("stopped by %d/%d at %#x", st.Kind, st.Intno, st.PC)
+	}
+	fpscr := binary.BigEndian.Uint64(data[16:])
+	if cr := e.Reg(ucnum.PPC_REG_CR) >> 24 & 15; cr != less || fpscr&(fpscrXX|fpscrZE) != fpscrXX|fpscrZE || e.Reg(ucnum.PPC_REG_FPSCR) != fpscr {
+		return fmt.Errorf("CR1 %#x, FPSCR %#x and %#x", cr, fpscr, e.Reg(ucnum.PPC_REG_FPSCR))
 	}
 	return nil
 }

@@ -4,11 +4,8 @@
 // and what it relies on; Open tests at start-up that it works.
 
 #define _GNU_SOURCE
-#include "engine.h"
+#include "shim.h"
 
-#ifndef UTEMU_STATIC
-#include <dlfcn.h>
-#endif
 #include <stddef.h>
 #include <time.h>
 
@@ -62,22 +59,6 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	*translations = count_translations;
 	count_stores = count_fills = count_translations = 0;
 }
-
-// REAL declares the library's function of a name that one of ours takes the
-// place of, CALLED one that is only called; FIND binds them. NAME is what ours
-// is called: in a dynamic library its functions are found by the name that they
-// have there, in a static one by ld's --wrap, see static_cgo.go.
-#ifdef UTEMU_STATIC
-#define NAME(name) __wrap_##name
-#define REAL(ret, name, args) extern ret __real_##name args; static ret (*real_##name) args = __real_##name
-#define CALLED(ret, name, args) extern ret name args; static ret (*real_##name) args = name
-#define FIND(name) (real_##name != NULL)
-#else
-#define NAME(name) name
-#define REAL(ret, name, args) static ret (*real_##name) args
-#define CALLED REAL
-#define FIND(name) ((real_##name = dlsym(RTLD_NEXT, #name)) != NULL)
-#endif
 
 // A store helper that JIT code calls: it notes the return address, so that a
 // fault can be traced to its instruction. The library goes on in the block
@@ -426,23 +407,6 @@ uint32_t NAME(cpu_ldl_code_ppc)(void *env, uint32_t addr)
 	return insn;
 }
 
-// The floating point of 64-bit PowerPC is wrong where its functions have the
-// names of the 32-bit ones, which take their place: 2.0.1. All that compute
-// call this first. Later versions have none of this name.
-#ifdef UTEMU_STATIC
-extern void __real_helper_reset_fpstatus(void *) __attribute__((weak));
-static void (*real_helper_reset_fpstatus)(void *) = __real_helper_reset_fpstatus;
-#else
-REAL(void, helper_reset_fpstatus, (void *));
-#endif
-void NAME(helper_reset_fpstatus)(void *env)
-{
-	struct ue *e = ue_now.e;
-	if (e != NULL && e->arch == UC_ARCH_PPC && e->mode & UC_MODE_PPC64)
-		e->wrong_float = true;
-	real_helper_reset_fpstatus(env);
-}
-
 // YIELD and WFE are reported as undefined instructions of ARM. Their helpers
 // stand at the end of a block with the PC already after them, so leaving the
 // block is all there is to do.
@@ -648,7 +612,7 @@ static bool bound;
 
 __attribute__((constructor)) static void bind_all(void)
 {
-	(void)FIND(helper_reset_fpstatus);
+	ue_float_bind();
 	bound = bind_x86_64() && bind_arm() && bind_aarch64() && bind_ppc() && bind_ppc64() && bind_more();
 }
 

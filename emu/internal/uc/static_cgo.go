@@ -58,7 +58,16 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_be_stq_mmu_ppc64 -Wl,--wrap=helper_be_stq_mmu_x86_64 -Wl,--wrap=helper_be_stw_mmu_aarch64
 #cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_arm -Wl,--wrap=helper_be_stw_mmu_ppc -Wl,--wrap=helper_be_stw_mmu_ppc64
 #cgo LDFLAGS: -Wl,--wrap=helper_be_stw_mmu_x86_64 -Wl,--wrap=helper_dc_zva_aarch64 -Wl,--wrap=helper_dcbz_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_dcbz_ppc64 -Wl,--wrap=helper_inb_x86_64 -Wl,--wrap=helper_inl_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_dcbz_ppc64 -Wl,--wrap=helper_fcmpo -Wl,--wrap=helper_fcmpu -Wl,--wrap=helper_fctid
+#cgo LDFLAGS: -Wl,--wrap=helper_fctid_ppc -Wl,--wrap=helper_fctid_ppc64 -Wl,--wrap=helper_fctidu -Wl,--wrap=helper_fctidu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctidu_ppc64 -Wl,--wrap=helper_fctiduz -Wl,--wrap=helper_fctiduz_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctiduz_ppc64 -Wl,--wrap=helper_fctidz -Wl,--wrap=helper_fctidz_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctidz_ppc64 -Wl,--wrap=helper_fctiw -Wl,--wrap=helper_fctiw_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctiw_ppc64 -Wl,--wrap=helper_fctiwu -Wl,--wrap=helper_fctiwu_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctiwu_ppc64 -Wl,--wrap=helper_fctiwuz -Wl,--wrap=helper_fctiwuz_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctiwuz_ppc64 -Wl,--wrap=helper_fctiwz -Wl,--wrap=helper_fctiwz_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_fctiwz_ppc64 -Wl,--wrap=helper_float_check_status -Wl,--wrap=helper_fpscr_clrbit
+#cgo LDFLAGS: -Wl,--wrap=helper_fpscr_setbit -Wl,--wrap=helper_inb_x86_64 -Wl,--wrap=helper_inl_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_inw_x86_64 -Wl,--wrap=helper_le_ldq_mmu_aarch64 -Wl,--wrap=helper_le_ldq_mmu_arm
 #cgo LDFLAGS: -Wl,--wrap=helper_le_ldq_mmu_ppc -Wl,--wrap=helper_le_ldq_mmu_ppc64 -Wl,--wrap=helper_le_ldq_mmu_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_le_ldul_mmu_aarch64 -Wl,--wrap=helper_le_ldul_mmu_arm -Wl,--wrap=helper_le_ldul_mmu_ppc
@@ -78,7 +87,11 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_ldub_mmu_ppc64 -Wl,--wrap=helper_ret_ldub_mmu_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_stb_mmu_aarch64 -Wl,--wrap=helper_ret_stb_mmu_arm -Wl,--wrap=helper_ret_stb_mmu_ppc
 #cgo LDFLAGS: -Wl,--wrap=helper_ret_stb_mmu_ppc64 -Wl,--wrap=helper_ret_stb_mmu_x86_64 -Wl,--wrap=helper_stmw_ppc
-#cgo LDFLAGS: -Wl,--wrap=helper_stmw_ppc64 -Wl,--wrap=helper_stsw_ppc -Wl,--wrap=helper_stsw_ppc64 -Wl,--wrap=helper_wfe_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_stmw_ppc64 -Wl,--wrap=helper_store_fpscr -Wl,--wrap=helper_stsw_ppc
+#cgo LDFLAGS: -Wl,--wrap=helper_stsw_ppc64 -Wl,--wrap=helper_wfe_arm -Wl,--wrap=helper_xscmpexpdp
+#cgo LDFLAGS: -Wl,--wrap=helper_xscmpexpqp -Wl,--wrap=helper_xscmpodp -Wl,--wrap=helper_xscmpoqp -Wl,--wrap=helper_xscmpudp
+#cgo LDFLAGS: -Wl,--wrap=helper_xscmpuqp -Wl,--wrap=helper_xstdivdp -Wl,--wrap=helper_xstsqrtdp -Wl,--wrap=helper_xststdcsp
+#cgo LDFLAGS: -Wl,--wrap=helper_xvtdivdp -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp
 #cgo LDFLAGS: -Wl,--wrap=helper_yield_arm -Wl,--wrap=tb_gen_code_aarch64 -Wl,--wrap=tb_gen_code_arm
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64 -Wl,--wrap=tb_gen_code_x86_64
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_aarch64 -Wl,--wrap=tlb_set_page_arm -Wl,--wrap=tlb_set_page_ppc

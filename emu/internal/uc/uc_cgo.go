@@ -45,6 +45,8 @@ import (
 	"runtime"
 	"sync"
 	"unsafe"
+
+	"github.com/utemu/utemu/emu/internal/ucnum"
 )
 
 // Engine is one CPU with its memory.
@@ -72,7 +74,16 @@ func Open(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e.why = why
+	if c.Arch == ucnum.ARCH_PPC && c.Mode&ucnum.MODE_PPC64 != 0 && bool(C.ue_float_shared()) {
+		float.Do(func() { float.err = testFloat(c); C.ue_float_wrong(C.bool(float.err != nil)) })
+	}
 	return e, nil
+}
+
+// float is whether the floating point of 64-bit PowerPC could be mended.
+var float struct {
+	sync.Once
+	err error
 }
 
 func open(c Config, shim bool) (*Engine, error) {
@@ -94,9 +105,9 @@ func (e *Engine) Close() error {
 func (e *Engine) Stock() (bool, string) { return e.why != "", e.why }
 
 // WrongFloat tells whether the guest has computed with floating point numbers
-// that the library gets wrong: those of 64-bit PowerPC in 2.0.1. It costs
-// nothing.
-func (e *Engine) WrongFloat() bool { return bool(e.c.wrong_float) }
+// that the library gets wrong: those of 64-bit PowerPC, in a build that has the
+// fault of 2.0.1 and that float.c does not know. It costs nothing.
+func (e *Engine) WrongFloat() bool { return bool(e.c.computed && e.c.mode&C.UC_MODE_PPC64 != 0) }
 
 // Map makes len(host) bytes of the host's memory, which must stay where they
 // are until Unmap or Close and must not be of Go's heap, the guest's at addr.

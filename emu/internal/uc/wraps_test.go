@@ -22,9 +22,14 @@ func TestWraps(t *testing.T) {
 		require.NoError(t, err, "%s %v\n%s", name, args, out)
 		return string(out)
 	}
-	object := filepath.Join(t.TempDir(), "shim.o")
 	flags := strings.Fields(run("pkg-config", "--cflags", "unicorn"))
-	run("gcc", slices.Concat(flags, []string{"-c", "-DUTEMU_STATIC", "-o", object, "shim.c"})...)
+	dir := t.TempDir()
+	var objects []string
+	for _, name := range []string{"shim", "float"} {
+		o := filepath.Join(dir, name+".o")
+		run("gcc", slices.Concat(flags, []string{"-c", "-DUTEMU_STATIC", "-o", o, name + ".c"})...)
+		objects = append(objects, o)
+	}
 	names := func(re, text string) (l []string) {
 		for _, m := range regexp.MustCompile(re).FindAllStringSubmatch(text, -1) {
 			l = append(l, m[1])
@@ -34,7 +39,7 @@ func TestWraps(t *testing.T) {
 	}
 	list, err := os.ReadFile("static_cgo.go")
 	require.NoError(t, err)
-	want := names(`(?m) T __wrap_(\w+)$`, run("nm", object))
+	want := names(`(?m) T __wrap_(\w+)$`, run("nm", objects...))
 	require.Greater(t, len(want), 100)
 	require.Equal(t, want, names(`--wrap=(\w+)`, string(list)))
 }

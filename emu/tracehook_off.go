@@ -1,0 +1,5 @@
+//go:build utemu_notracehook
+
+package emu
+
+const tracehooks = false

@@ -1,0 +1,131 @@
+package oracle
+
+import "github.com/utemu/utemu/emu/arch"
+
+// call is what the two sides cannot agree on about a system call. Calls
+// without a row have to give the same result, and to write the same.
+type call struct {
+	why string
+	// out is what the call writes that may differ: the emulator's counts.
+	out []output
+	// result: what it returns may differ; the emulator's counts.
+	result bool
+	// place: it chooses an address, and the other side's counts.
+	place placing
+	// absent: the emulator has no such call; the other side is not to have it.
+	absent bool
+	// pids are arguments that name processes or threads: each side has its own.
+	pids []int
+	// last: nothing of the program comes after it.
+	last bool
+}
+
+// placing is how a call chooses an address.
+type placing uint8
+
+const (
+	placeNone placing = iota
+	placeMmap         // the first argument, unless the flags say MAP_FIXED
+	placeBrk
+	placeMremap
+)
+
+// output is something that a call writes: where argument arg points to, so many
+// bytes; 0 are as many as the result says.
+type output struct {
+	arg  int
+	size int
+	name string // of a structure of the kernel, instead of size
+}
+
+const (
+	whyPID    = "process numbers"
+	whyTime   = "clocks"
+	whyPlace  = "addresses"
+	whyHost   = "names and limits of the machine"
+	whyStat   = "descriptors are of different pipes"
+	whyRandom = "random bytes"
+)
+
+// calls are the rows, by the names of system calls.
+var calls = map[string]call{
+	"getpid": {why: whyPID, result: true}, "gettid": {why: whyPID, result: true}, "getppid": {why: whyPID, result: true},
+	"getpgrp": {why: whyPID, result: true}, "getpgid": {why: whyPID, result: true, pids: []int{0}}, "getsid": {why: whyPID, result: true, pids: []int{0}},
+	"set_tid_address": {why: whyPID, result: true},
+	"fork":            {why: whyPID, result: true}, "vfork": {why: whyPID, result: true}, "clone": {why: whyPID, result: true}, "clone3": {why: whyPID, result: true},
+	"kill": {why: whyPID, pids: []int{0}}, "tkill": {why: whyPID, pids: []int{0}}, "tgkill": {why: whyPID, pids: []int{0, 1}},
+	"rt_sigqueueinfo": {why: whyPID, pids: []int{0}}, "wait4": {why: whyPID, result: true, pids: []int{0}}, "waitpid": {why: whyPID, result: true, pids: []int{0}},
+	"sched_getaffinity": {why: whyHost, result: true, out: []output{{arg: 2}}, pids: []int{0}},
+
+	"mmap": {why: whyPlace, place: placeMmap}, "mmap2": {why: whyPlace, place: placeMmap},
+	"brk": {why: whyPlace, place: placeBrk}, "mremap": {why: whyPlace, place: placeMremap},
+	// Its number in the thread's table of segments is the kernel's choice.
+	"set_thread_area": {why: whyPlace, out: []output{{arg: 0, size: 4}}},
+
+	"time":            {why: whyTime, result: true, out: []output{{arg: 0, size: 4}}},
+	"gettimeofday":    {why: whyTime, out: []output{{arg: 0, name: "timeval"}}},
+	"clock_gettime":   {why: whyTime, out: []output{{arg: 1, name: "timespec"}}},
+	"clock_gettime64": {why: whyTime, out: []output{{arg: 1, size: 16}}},
+	"clock_getres":    {why: whyTime, out: []output{{arg: 1, name: "timespec"}}},
+	"times":           {why: whyTime, result: true, out: []output{{arg: 0, name: "tms"}}},
+	"getrusage":       {why: whyTime, out: []output{{arg: 1, name: "rusage"}}},
+	"sysinfo":         {why: whyHost, out: []output{{arg: 0, name: "sysinfo"}}},
+
+	"getrandom":  {why: whyRandom, out: []output{{arg: 0}}},
+	"uname":      {why: whyHost, out: []output{{arg: 0, size: 6 * 65}}},
+	"prlimit64":  {why: whyHost, out: []output{{arg: 3, size: 16}}},
+	"ugetrlimit": {why: whyHost, out: []output{{arg: 1, size: 8}}},
+	"getrlimit":  {why: whyHost, out: []output{{arg: 1, name: "rlimit"}}},
+	"rseq":       {why: "the emulator has no rseq", absent: true},
+
+	"fstat": {why: whyStat, out: []output{{arg: 1, name: "stat"}}}, "fstat64": {why: whyStat, out: []output{{arg: 1, name: "stat64"}}},
+	"newfstatat": {why: whyStat, out: []output{{arg: 2, name: "stat"}}}, "fstatat64": {why: whyStat, out: []output{{arg: 2, name: "stat64"}}},
+	"statx":    {why: whyStat, out: []output{{arg: 4, size: 256}}},
+	"readlink": {why: whyHost, result: true, out: []output{{arg: 1}}}, "readlinkat": {why: whyHost, result: true, out: []output{{arg: 2}}},
+
+	"exit": {last: true}, "exit_group": {last: true},
+}
+
+// bytes is how much of memory an output is.
+func (o output) bytes(a *arch.Arch, result uint64) int {
+	switch {
+	case o.name != "":
+		return a.Layout[o.name].Size
+	case o.size != 0:
+		return o.size
+	}
+	if result > 1<<20 { // an error
+		return 0
+	}
+	return int(result)
+}
+
+// reads are instructions whose results are the machine's: the emulator's
+// count. Those that read clocks have arch.IsTime.
+var reads = map[string]string{
+	"cpuid": "identification of the CPU", "xgetbv": "identification of the CPU", "mrs": "identification of the CPU",
+	"rdrand": whyRandom, "rdseed": whyRandom, "rdpid": "number of the CPU", "rdtscp": whyTime, "sgdt": whyHost, "sidt": whyHost, "smsw": whyHost, "str": whyHost, "sldt": whyHost,
+}
+
+// The flags of x86 that instructions leave undefined.
+const (
+	fCF = 1 << 0
+	fPF = 1 << 2
+	fAF = 1 << 4
+	fZF = 1 << 6
+	fSF = 1 << 7
+	fOF = 1 << 11
+)
+
+// undefined are the flags that an instruction leaves undefined (Intel SDM
+// volume 1, appendix A), by its name without a suffix for the size. CPUs differ.
+var undefined = map[string]uint64{
+	"and": fAF, "or": fAF, "xor": fAF, "test": fAF, "andn": fAF | fPF, "blsi": fAF | fPF, "blsr": fAF | fPF, "blsmsk": fAF | fPF, "bextr": fAF | fPF | fSF, "bzhi": fAF | fPF,
+	"mul": fSF | fZF | fAF | fPF, "imul": fSF | fZF | fAF | fPF,
+	"div": fCF | fOF | fSF | fZF | fAF | fPF, "idiv": fCF | fOF | fSF | fZF | fAF | fPF,
+	"shl": fAF | fOF, "sal": fAF | fOF, "shr": fAF | fOF, "sar": fAF | fOF, "shld": fAF | fOF, "shrd": fAF | fOF,
+	"rol": fOF, "ror": fOF, "rcl": fOF, "rcr": fOF,
+	"bsf": fCF | fOF | fSF | fAF | fPF, "bsr": fCF | fOF | fSF | fAF | fPF, "tzcnt": fOF | fSF | fAF | fPF, "lzcnt": fOF | fSF | fAF | fPF,
+	"bt": fOF | fSF | fAF | fPF, "bts": fOF | fSF | fAF | fPF, "btr": fOF | fSF | fAF | fPF, "btc": fOF | fSF | fAF | fPF,
+	"aaa": fOF | fSF | fZF | fPF, "aas": fOF | fSF | fZF | fPF, "aad": fOF | fAF | fCF, "aam": fOF | fAF | fCF, "daa": fOF, "das": fOF,
+}
