@@ -49,7 +49,7 @@ var libcTargets = []libcTarget{
 		sysroot: "/usr/aarch64-linux-gnu"},
 	{name: "ppc", arch: "ppc", cc: "powerpc-linux-gnu-gcc", cxx: "powerpc-linux-gnu-g++",
 		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc-linux-gnu", big: true, noPIE: true},
-	{name: "ppc64", arch: "ppc64", cc: "powerpc64-linux-gnu-gcc",
+	{name: "ppc64", arch: "ppc64", cc: "powerpc64-linux-gnu-gcc", cxx: "powerpc64-linux-gnu-g++",
 		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu", big: true, noPIE: true},
 }
 

@@ -1,15 +1,20 @@
 package utemu_test
 
 import (
+	"context"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/internal/oracle"
 	"github.com/utemu/utemu/stepper"
 )
@@ -75,11 +80,154 @@ func oracleRun(t *testing.T, start func(oracle.Program) (oracle.Process, error),
 	defer func() { require.NoError(t, p.Close()) }()
 	g, err := emu.NewTarget(m.Task())
 	require.NoError(t, err)
-	rep, d, err := oracle.Compare(t.Context(), g, p, oracle.Config{Strategy: stepper.Native{Split: true}, Max: most})
+	rep, d, err := oracle.Compare(t.Context(), g, p, oracle.Config{Strategy: stepper.Native{}, Max: most})
 	require.NoError(t, err, "after %d steps", rep.Steps)
 	require.Nil(t, d, "%s, explained %v", d, rep.Explained)
 	require.Empty(t, rep.Ended)
 	require.Positive(t, rep.Steps)
 	t.Logf("%s: %d steps, %d bytes of memory, explained %v", path, rep.Steps, rep.Bytes, rep.Explained)
 	return rep
+}
+
+// mirror is an oracle that is the emulator again, and lies where it is told to.
+type mirror struct {
+	m     *utemu.Machine
+	g     *emu.Target
+	regs  *oracle.Regs
+	steps uint64
+	argv  uint64
+	lie   func(p *mirror, st *oracle.Stop)
+}
+
+func newMirror(t *testing.T, path string, lie func(p *mirror, st *oracle.Stop)) *mirror {
+	m := quiet(t, path)
+	g, err := emu.NewTarget(m.Task())
+	require.NoError(t, err)
+	p := &mirror{m: m, g: g, regs: oracle.NewRegs(g.Arch()), lie: lie}
+	p.read()
+	p.argv = p.regs.Reg(g.Arch().SP) + uint64(g.Arch().Word)
+	return p
+}
+
+// quiet loads a program that nobody hears.
+func quiet(t *testing.T, path string) *utemu.Machine {
+	m, err := utemu.Load(utemu.Config{Path: path, Args: []string{path}, Env: libcEnv, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Stock: stock})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	return m
+}
+
+func (p *mirror) read() {
+	a := p.g.Arch()
+	for _, r := range a.Regs[:a.Core] {
+		p.regs.SetReg(r.ID, p.g.Regs().Reg(r.ID))
+	}
+}
+
+// Step implements oracle.Process.
+func (p *mirror) Step(ctx context.Context, _ *arch.Insn, _ uint64) (oracle.Stop, error) {
+	a := p.g.Arch()
+	for _, r := range a.Regs[:a.Core] {
+		p.g.Regs().SetReg(r.ID, p.regs.Reg(r.ID))
+	}
+	st, err := stepper.Native{}.Step(ctx, p.g, stepper.Insn)
+	if err != nil {
+		return oracle.Stop{}, err
+	}
+	p.steps++
+	out := oracle.Stop{Exited: st.Why == stepper.Exited, Status: st.Code}
+	if st.Why == stepper.Signal {
+		out = oracle.Stop{Signo: st.Signo}
+	}
+	p.read()
+	p.lie(p, &out)
+	return out, nil
+}
+
+func (p *mirror) ReadAt(b []byte, at uint64) (int, error)  { return p.g.Mem().ReadAt(b, at) }
+func (p *mirror) WriteAt(b []byte, at uint64) (int, error) { return p.g.Mem().WriteAt(b, at) }
+func (p *mirror) Name() string                             { return "mirror" }
+func (p *mirror) Regs() *oracle.Regs                       { return p.regs }
+func (p *mirror) Qemu() bool                               { return false }
+func (p *mirror) Frames() bool                             { return true }
+func (p *mirror) Output() []byte                           { return nil }
+func (p *mirror) Close() error                             { return nil }
+
+// TestOracleDifference: whatever an oracle says otherwise is found, at the step
+// where it does, on every architecture.
+func TestOracleDifference(t *testing.T) {
+	const at = 40
+	lies := map[string]struct {
+		lie   func(p *mirror, st *oracle.Stop)
+		check func(t *testing.T, a *arch.Arch, d *oracle.Difference, last uint64)
+	}{
+		"none": {func(*mirror, *oracle.Stop) {}, func(t *testing.T, _ *arch.Arch, d *oracle.Difference, _ uint64) { require.Nil(t, d) }},
+		"pc": {func(p *mirror, _ *oracle.Stop) {
+			if id := p.g.Arch().PC; p.steps == at {
+				p.regs.SetReg(id, p.regs.Reg(id)+4)
+			}
+		}, func(t *testing.T, _ *arch.Arch, d *oracle.Difference, _ uint64) {
+			require.EqualValues(t, at, d.Step)
+			require.Equal(t, d.Stops[0].PC+4, d.Stops[1].PC)
+		}},
+		"register": {func(p *mirror, _ *oracle.Stop) {
+			if id := p.g.Arch().SP; p.steps == at {
+				p.regs.SetReg(id, p.regs.Reg(id)^1)
+			}
+		}, func(t *testing.T, a *arch.Arch, d *oracle.Difference, _ uint64) {
+			require.EqualValues(t, at, d.Step)
+			require.Len(t, d.Regs, 1)
+			require.Equal(t, d.Regs[0].Values[0]^1, d.Regs[0].Values[1])
+		}},
+		"signal": {func(p *mirror, st *oracle.Stop) {
+			if p.steps == at {
+				st.Signo = 11
+			}
+		}, func(t *testing.T, _ *arch.Arch, d *oracle.Difference, _ uint64) {
+			require.EqualValues(t, at, d.Step)
+			require.Equal(t, 11, d.Stops[1].Signo)
+		}},
+		"status": {func(_ *mirror, st *oracle.Stop) {
+			if st.Exited {
+				st.Status = 9
+			}
+		}, func(t *testing.T, _ *arch.Arch, d *oracle.Difference, last uint64) {
+			require.EqualValues(t, last, d.Step)
+			require.Equal(t, 9, d.Stops[1].Code)
+		}},
+		"memory": {func(p *mirror, _ *oracle.Stop) {
+			if p.steps == at {
+				b := make([]byte, 1)
+				_, _ = p.ReadAt(b, p.argv)
+				b[0] ^= 0x80
+				_, _ = p.WriteAt(b, p.argv)
+			}
+		}, func(t *testing.T, _ *arch.Arch, d *oracle.Difference, last uint64) {
+			require.Less(t, d.Step, last) // before the call that ends it
+			require.Contains(t, d.What, "memory at ")
+		}},
+	}
+	for _, a := range utemu.Arches() {
+		path, err := filepath.Abs(filepath.Join("testdata/bins", a.Name, "hello"))
+		require.NoError(t, err)
+		last := uint64(0)
+		for _, name := range []string{"none", "pc", "register", "signal", "status", "memory"} {
+			t.Run(a.Name+"/"+name, func(t *testing.T) {
+				p := newMirror(t, path, lies[name].lie)
+				g, err := emu.NewTarget(quiet(t, path).Task())
+				require.NoError(t, err)
+				rep, d, err := oracle.Compare(t.Context(), g, p, oracle.Config{Strategy: stepper.Native{}})
+				require.NoError(t, err)
+				if name == "none" {
+					last = rep.Steps
+					require.Greater(t, last, uint64(at))
+					require.Positive(t, rep.Bytes)
+				} else {
+					require.NotNil(t, d)
+					require.NotEmpty(t, d.String())
+				}
+				lies[name].check(t, a, d, last)
+			})
+		}
+	}
 }

@@ -218,6 +218,10 @@ func (m *Machine) Task() *emu.Task { return m.task }
 // Kernel is the guest's side of Linux.
 func (m *Machine) Kernel() *syscalls.Kernel { return m.kernel }
 
+// Sysroot is the folder in which absolute paths of the guest are looked up
+// first: Config.Sysroot, or the one that was found for its dynamic linker.
+func (m *Machine) Sysroot() string { return m.cfg.Sysroot }
+
 // Symbols finds names for addresses of the guest.
 func (m *Machine) Symbols() *symbolize.Table { return m.syms }
 
@@ -235,7 +239,17 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	signal.Notify(sigs, forwarded()...)
 	defer signal.Stop(sigs)
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(m.task.Run(ctx), m.kernel.Wait()) }()
+	go func() {
+		err := errLost
+		defer func() {
+			if err == errLost {
+				cancel(err)
+				_ = m.kernel.Wait() // what is to be told is the cause
+			}
+			done <- err
+		}()
+		err = errors.Join(m.task.Run(ctx), m.kernel.Wait())
+	}()
 	check := time.NewTicker(memCheck)
 	defer check.Stop()
 	for {
@@ -285,6 +299,10 @@ func forwarded() []os.Signal {
 	}
 	return l
 }
+
+// errLost is why a machine stops whose first task was in a callback that called
+// runtime.Goexit.
+var errLost = errors.New("utemu: a callback ended the goroutine of the guest's first task")
 
 // errMemory is why a guest that took too much memory is ended.
 var errMemory = errors.New("killed: the program touched more memory than --mem-limit allows")

@@ -269,6 +269,10 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 		pc = f(c)
 	}
 	c.core.Dirty &^= 1 << i // the run starts there
+	if c.Space.shared {
+		together.enter(c)
+		defer together.leave()
+	}
 	st, err := c.eng.RunFile(pc, uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken}, &c.core)
 	if err != nil {
 		c.valid = false

@@ -25,6 +25,13 @@ func (c *CPU) save(s *cpuState) error {
 	if err != nil {
 		return fmt.Errorf("emu: registers of a task: %w", err)
 	}
+	// As on a kernel's way back to user mode: what another task does to the
+	// word meanwhile must not go unseen.
+	r, err := c.reservation()
+	if err != nil {
+		return err
+	}
+	s.ctx.Put(r.off, r.none)
 	s.soft = append(s.soft[:0], c.soft...)
 	if c.bare.written {
 		if s.own == nil {

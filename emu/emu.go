@@ -5,6 +5,7 @@
 package emu
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,8 @@ type Task struct {
 	saved cpuState
 
 	goroutine atomic.Uint64 // that is in Run
+
+	follow func(context.Context) error // takes the place of Run
 
 	broken error // of putting the task's registers into the CPU
 

@@ -30,9 +30,13 @@ func (s *Space) Fork() (*Space, error) {
 		if w.File != nil {
 			w.File.refs.Add(1)
 		}
+		if v.Flags&MapShared != 0 && v.File == nil {
+			s.shared = true
+		}
 		c.used += w.cost()
 		c.list = append(c.list, &w)
 	}
+	c.shared = s.shared
 	return c, nil
 }
 

@@ -117,6 +117,9 @@ func (p *Process) Interrupt() {
 // ended is in Status. When ctx ends, the run returns its error with the task
 // stopped where it was; a system call that blocked will be made again.
 func (t *Task) Run(ctx context.Context) error {
+	if t.follow != nil {
+		return t.follow(ctx)
+	}
 	t.ctx.Store(&ctx)
 	t.goroutine.Store(goroutine())
 	stop := context.AfterFunc(ctx, t.Wake)
@@ -124,7 +127,12 @@ func (t *Task) Run(ctx context.Context) error {
 	if err := t.acquire(); err != nil {
 		return err
 	}
-	defer t.release()
+	defer func() {
+		if t.lost {
+			t.giveUp()
+		}
+		t.release()
+	}()
 	for t.status == nil {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -159,6 +167,16 @@ func (t *Task) once() error {
 	if b := t.box(); b != nil && b.control != nil && b.control.Resume(t) {
 		return nil
 	}
+	if t.Step() == StepInsn {
+		if done, err := t.stepIT(); done || err != nil {
+			return err
+		}
+	}
+	return t.user()
+}
+
+// user takes the task to user mode and back.
+func (t *Task) user() error {
 	cpu, tr := t.Proc.cpu, t.Proc.tracing
 	if err := tr.start(cpu); err != nil {
 		return err
@@ -175,11 +193,59 @@ func (t *Task) once() error {
 	}
 	switch why {
 	case stepper.InsnLimit:
+		if t.again() {
+			return nil // the step goes on
+		}
 		return t.stepped(trapTrace)
 	case stepper.TakenBranch:
 		return t.stepped(trapBranch)
 	}
 	return nil
+}
+
+// again tells whether the instruction at the PC, where a run of it has ended,
+// is to be run again: the library comes back to a repeated instruction that has
+// no iteration left.
+func (t *Task) again() bool {
+	a, cpu := t.Proc.Arch, t.Proc.cpu
+	if a.Spent == nil {
+		return false
+	}
+	i, err := a.Insn(cpu, cpu)
+	return err == nil && i.Is(arch.IsRepeat) && a.Spent(i, cpu)
+}
+
+// stepIT makes the step that is under way if it is one in an IT block of Thumb,
+// where the library would run on to the block's end: it makes the instruction
+// the last of its block.
+func (t *Task) stepIT() (done bool, err error) {
+	a, cpu := t.Proc.Arch, t.Proc.cpu
+	if a.BreakIT == nil || a.State(cpu) == 0 {
+		return false, nil
+	}
+	i, err := a.Insn(cpu, cpu)
+	if err != nil || !i.Is(arch.IsIT) && i.IT == 0 {
+		return false, nil // what is wrong with the memory is the engine's to find
+	}
+	if i.Is(arch.IsIT) || !a.Holds(i, cpu) || a.XOL(i).How == arch.MoveSimulate {
+		if a.Simulate(i, cpu, cpu) == nil {
+			return true, t.stepped(trapTrace)
+		}
+	}
+	_, mend, err := a.Move(i, cpu, cpu, i.PC)
+	if err != nil {
+		return true, err
+	}
+	if err := t.user(); err != nil {
+		return true, err
+	}
+	switch cpu.Reg(a.PC) {
+	case i.PC: // it has faulted, or is to be run again
+		_, err = mend(true)
+	case a.After(i).PC:
+		_, err = mend(false)
+	}
+	return true, err
 }
 
 // exception acts on an exception as the architecture explains it.

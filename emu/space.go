@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,9 @@ type Space struct {
 	// no bound; used is what counts against it.
 	Limit uint64
 	used  uint64
+
+	// shared: others have had or may have writable memory of the space.
+	shared bool
 }
 
 // NewSpace makes an empty address space for a guest of architecture a.
@@ -159,13 +163,20 @@ func (s *Space) Map(v VMA) error {
 	if v.File != nil {
 		v.File.refs.Add(1)
 	}
+	if v.Flags&MapShared != 0 && v.File == nil && v.Shm == 0 {
+		v.Shm, v.Off = lastShm.Add(1), 0
+	}
 	s.used += cost
 	s.gen++
+	s.shared = s.shared || v.shares()
 	w := v
 	s.list.insert(&w)
 	s.regions.added(s, v.Addr, v.End, v.Prot)
 	return nil
 }
+
+// lastShm is VMA.Shm of the shared anonymous memory made last.
+var lastShm atomic.Uint64
 
 // NewBacking makes the backing of a mapping of f, of which it keeps a
 // duplicate until the last mapping is gone. path is what /proc/PID/maps shows;
@@ -274,6 +285,7 @@ func (s *Space) reprotect(v *VMA, prot arch.Prot) error {
 	was := v.cost()
 	w := *v
 	w.Prot = prot
+	s.shared = s.shared || w.shares()
 	if v.bare && prot != 0 {
 		w.bare = false
 	}

@@ -24,14 +24,17 @@ type Target struct {
 	t     *Task
 	inner Kernel
 
-	events bool          // of the resume that is under way
-	stop   *stepper.Stop // what it has to tell
-	told   stepper.Stop  // where stop points to
-	fault  *Fault        // the signal that the last stop told of
-	held   bool          // the task has the turn
-	ended  bool
-	slots  []uint64
-	ctx    context.Context
+	events  bool          // of the resume that is under way
+	stop    *stepper.Stop // what it has to tell
+	told    stepper.Stop  // where stop points to
+	fault   *Fault        // the signal that the last stop told of
+	held    bool          // the task has the turn
+	ended   bool
+	slots   []uint64
+	ctx     context.Context // of the last resume
+	unwatch func() bool     // ends that its end wakes the task
+
+	follow func(context.Context, *Target) error
 }
 
 var _ stepper.Slotter = (*Target)(nil)
@@ -96,6 +99,49 @@ func (r targetTracer) Exec(t *Task) {
 	if t == r.g.t {
 		r.g.slots = nil
 		r.g.event(stepper.Stop{Why: stepper.Exec})
+	}
+}
+
+// Clone implements Tracer.
+func (r targetTracer) Clone(parent, child *Task) {
+	r.Tracer.Clone(parent, child)
+	if parent == r.g.t && r.g.follow != nil {
+		r.g.adopt(child)
+	}
+}
+
+// Follow has f run the tasks that the target's makes from now on, threads and
+// processes alike, and those that they make. f is called on a goroutine of
+// the task, which stands before its first instruction and does not step;
+// what f leaves of it runs to its end untraced. An error of f ends all guests.
+func (g *Target) Follow(f func(ctx context.Context, child *Target) error) { g.follow = f }
+
+// adopt makes a target of a child.
+func (g *Target) adopt(child *Task) {
+	c, err := NewTarget(child)
+	if err != nil {
+		return // a tracer has it already
+	}
+	c.follow = g.follow
+	child.follow = func(ctx context.Context) error {
+		if err := child.acquire(); err != nil {
+			return err
+		}
+		c.held = true
+		defer func() {
+			if !c.ended {
+				child.release()
+			}
+		}()
+		if err := c.follow(ctx, c); err != nil {
+			return err
+		}
+		for !c.ended {
+			if _, err := c.Resume(ctx, stepper.Limit{}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -209,12 +255,15 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 		}
 		g.held = true
 	}
-	if ctx != g.ctx { // comparing spares an allocation
-		g.ctx = ctx
+	if ctx != g.ctx { // comparing spares what costs more than a step
+		if g.unwatch != nil {
+			g.unwatch()
+		}
+		g.ctx, g.unwatch = ctx, nil
 		t.ctx.Store(&ctx)
-	}
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, t.Wake)()
+		if ctx.Done() != nil {
+			g.unwatch = context.AfterFunc(ctx, t.Wake)
+		}
 	}
 	g.stop, g.events = nil, l.Events
 	if f := g.fault; f != nil {
@@ -283,6 +332,9 @@ func (g *Target) tell() (stepper.Stop, bool) {
 	t := g.t
 	if t.status != nil {
 		g.ended = true
+		if g.unwatch != nil {
+			g.unwatch()
+		}
 		t.exit()
 		t.release()
 		return stepper.Stop{Why: stepper.Exited, Code: t.status.Wait()}, true
@@ -415,22 +467,10 @@ func (g *Target) single(pc uint64) (bool, error) {
 			return true, nil
 		case err != nil || g.stop != nil || g.t.status != nil:
 			return false, err
-		case g.Regs().Reg(g.Arch().PC) != pc || done && !g.again():
+		case g.Regs().Reg(g.Arch().PC) != pc || done && !g.t.again():
 			return true, nil
 		}
 	}
-}
-
-// again tells whether the instruction at the PC, where a run of it has ended,
-// is to be run again: the library comes back to a repeated instruction that has
-// no iteration left.
-func (g *Target) again() bool {
-	a, cpu := g.Arch(), g.t.Proc.cpu
-	if a.Spent == nil {
-		return false
-	}
-	i, err := a.Insn(cpu, cpu)
-	return err == nil && i.Is(arch.IsRepeat) && a.Spent(i, cpu)
 }
 
 // slot runs an instruction in an IT block of Thumb, which the library would run

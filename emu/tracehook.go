@@ -80,6 +80,9 @@ type Controller interface {
 	// the parent of a vfork waits for it (tracehook_report_clone_complete).
 	Cloned(t *Task, flags uint64, child *Task)
 	CloneDone(t *Task, flags uint64, child *Task)
+	// VforkDone comes when the child of a vfork, whose number is given, does not
+	// need the memory of its parent any more (tracehook_report_vfork_done).
+	VforkDone(t *Task, child int)
 
 	// Resume comes last before user mode (tracehook_notify_resume). It may
 	// block, and sets the step with SetStep. again tells that the kernel must
@@ -283,6 +286,13 @@ func (t *Task) ReportCloneDone(flags uint64, child *Task) {
 	}
 }
 
+// ReportVforkDone is Controller.VforkDone, where there is one.
+func (t *Task) ReportVforkDone(child int) {
+	if c := t.Controller(); c != nil {
+		c.VforkDone(t, child)
+	}
+}
+
 // ReportJctl is Controller.Jctl, where there is one.
 func (t *Task) ReportJctl(kind, notify int) {
 	if c := t.Controller(); c != nil {
@@ -329,6 +339,11 @@ func (t *Task) exit() {
 			}
 		}
 	}
+	t.leave()
+}
+
+// leave is the part of the end from where the task cannot be traced any more.
+func (t *Task) leave() {
 	last := t.Proc.remove(t)
 	signal := t.kernel.Exit(t, last)
 	t.over.Store(true)
@@ -342,6 +357,28 @@ func (t *Task) exit() {
 	}
 	if signal == selfReaped {
 		t.Reap()
+	}
+}
+
+// Lost tells that the goroutine that runs the task is about to end, by
+// runtime.Goexit in a callback of the tracer (testing.T.FailNow is one way to
+// that). The process of the task is killed. The goroutine itself calls it.
+func (t *Task) Lost() { t.lost = true }
+
+// giveUp kills the process of a task that has lost its goroutine, which still
+// runs what was deferred.
+func (t *Task) giveUp() {
+	s := Status{Signal: unix.SIGKILL}
+	t.Proc.EndGroup(s)
+	t.End(s)
+	for _, o := range t.Proc.Tasks() {
+		if o != t {
+			o.ReportKill()
+			o.kernel.Wake(o)
+		}
+	}
+	if !t.over.Load() {
+		t.leave()
 	}
 }
 
@@ -401,4 +438,5 @@ type taskTrace struct {
 	ctx    atomic.Pointer[context.Context]
 	over   atomic.Bool // Death has been reported, or is being
 	reaped atomic.Bool
+	lost   bool
 }

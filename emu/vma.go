@@ -46,7 +46,10 @@ type VMA struct {
 	Flags     MapFlags
 	Name      string   // "[heap]", "[stack]", ... where there is no file
 	File      *Backing // nil for anonymous memory
-	Off       int64    // in File, of Addr
+	Off       int64    // in File, or in Shm's memory, of Addr
+	// Shm tells shared anonymous memory from other such memory, also in a copy
+	// that Fork made; 0 for other mappings. Map sets it.
+	Shm uint64
 
 	// Reserved without memory of the host behind it: never accessible so far.
 	bare bool
@@ -65,10 +68,10 @@ func (v *VMA) Path() string {
 
 // joins tells whether w continues v so that both can be one VMA.
 func (v *VMA) joins(w *VMA) bool {
-	if v.End != w.Addr || v.Prot != w.Prot || v.Flags != w.Flags || v.File != w.File || v.Name != w.Name || v.bare != w.bare {
+	if v.End != w.Addr || v.Prot != w.Prot || v.Flags != w.Flags || v.File != w.File || v.Name != w.Name || v.bare != w.bare || v.Shm != w.Shm {
 		return false
 	}
-	return v.File == nil || v.Off+int64(v.Size()) == w.Off
+	return v.File == nil && v.Shm == 0 || v.Off+int64(v.Size()) == w.Off
 }
 
 // vmas is a sorted list of mappings that do not overlap.
@@ -96,8 +99,10 @@ func (l *vmas) split(addr uint64) {
 	lo := (*l)[i]
 	hi := *lo
 	hi.Addr = addr
-	if hi.File != nil {
+	if hi.File != nil || hi.Shm != 0 {
 		hi.Off += int64(addr - lo.Addr)
+	}
+	if hi.File != nil {
 		hi.File.refs.Add(1)
 	}
 	lo.End = addr

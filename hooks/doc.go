@@ -76,7 +76,8 @@
 // task from running answer Stop, and let another goroutine look at it.
 //
 // All methods of Engine may be called from any goroutine, at any time, and
-// answer at once, Barrier and Task.WaitStop aside. On a task that is running
+// answer at once, Barrier and Task.WaitStop aside: callbacks may call the others
+// for any task, their own too, but not those two. On a task that is running
 // they start something; ErrInProgress says so. To look at a task from outside
 // stop it, wait, and use Examine:
 //
@@ -85,8 +86,14 @@
 //	err = e.Examine(func(x *hooks.Examiner) error { ... x.Regs() ... })
 //	err = e.Control(hooks.Run)
 //
+// A task that sleeps in a system call stops like this when the call is over. To
+// stop it where it is, ask for Interrupt and answer Stop from Signal, as in the
+// example of AttachPID: the call is broken, and made again when the task goes
+// on.
+//
 // SIGKILL and the end of the run's context break every stop. A callback that
-// panics is told to Task.SetLog, and its engine detached.
+// panics is told to Task.SetLog, and its engine detached; one that ends its
+// goroutine (runtime.Goexit, and so testing.T.FailNow) kills its process.
 //
 // # Other kinds of tasks
 //

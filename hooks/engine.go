@@ -264,9 +264,8 @@ func (e *Engine) release() {
 // Barrier waits until no callback of the engine is under way; then the answer
 // of the last is in force: a task it stopped is about to stop. It works for an
 // engine that was detached, and answers ErrGone when that is complete. ErrInterrupted:
-// ctx ended, or the run of the task. A callback must not wait for itself; to
-// wait in a callback of the same engine on the same task is to wait for the
-// end of the run.
+// ctx ended, or the run of the task. A callback must not wait for itself, nor
+// for one that waits for it: that lasts until then.
 func (e *Engine) Barrier(ctx context.Context) error {
 	t := e.t
 	for {
@@ -357,7 +356,8 @@ func (t *Task) examined() {
 
 // WaitStop waits until the task is held, by whichever engine, or in a job
 // control stop. ErrGone: it has ended. ErrInterrupted: ctx ended, or the run
-// of the task. A callback must not wait for its own task.
+// of the task. A callback must not call it: other tasks of the process do not
+// run before it has returned.
 func (t *Task) WaitStop(ctx context.Context) error {
 	for {
 		t.mu.Lock()

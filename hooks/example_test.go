@@ -60,15 +60,20 @@ func Example() {
 	// exit_group(0, ...)
 }
 
-// A task is stopped before its first instruction, and another goroutine reads
-// its registers. At an exec the same is done by answering Stop from Ops.Exec.
+// A task is stopped where it starts a new program, and another goroutine reads
+// its registers.
 func ExampleEngine_Examine() {
-	m := load("aarch64", "hello")
+	m, err := utemu.Load(utemu.Config{Path: "/bin/sh", Args: []string{"sh", "-c", "exec /bin/echo hello"}, Stdout: os.Stdout})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer m.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	e := attach(m, &hooks.Ops{Name: "stop"}, 0)
-	fmt.Println(e.Control(hooks.Stop))
+	e := attach(m, &hooks.Ops{
+		Name: "stop at exec",
+		Exec: func(*hooks.Call) hooks.Resume { return hooks.Stop },
+	}, hooks.EventExec)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -79,21 +84,71 @@ func ExampleEngine_Examine() {
 	if err := e.Task().WaitStop(ctx); err != nil {
 		log.Fatal(err)
 	}
-	err := e.Examine(func(x *hooks.Examiner) error {
-		fmt.Println("stack aligned:", x.Regs().Reg(x.Arch().SP)%16 == 0)
+	err = e.Examine(func(x *hooks.Examiner) error {
+		a := x.Arch()
+		argc := make([]byte, a.Word) // it is the first word on a new stack
+		if _, err := x.Memory().ReadAt(argc, x.Regs().Reg(a.SP)); err != nil {
+			return err
+		}
+		fmt.Println("arguments:", argc[0])
+		fmt.Println("stack aligned:", x.Regs().Reg(a.SP)%16 == 0)
 		return nil
 	})
 	if err == nil {
-		err = e.Control(hooks.Detach)
+		err = e.Control(hooks.Run)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 	<-done
 	// Output:
-	// hooks: not yet: the task is running, or in a callback
+	// arguments: 2
 	// stack aligned: true
-	// hello, world
+	// hello
+}
+
+// A task that runs, or sleeps in a system call, is stopped by another goroutine
+// as a debugger does it: Interrupt breaks what blocks, and Signal answers Stop.
+func ExampleAttachPID() {
+	m := load("aarch64", "forever")
+	defer m.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := m.Run(ctx)
+		fmt.Println("run:", err)
+	}()
+	e, err := hooks.AttachPID(m.Kernel(), m.Task().TID, hooks.AttachCreate, &hooks.Ops{
+		Name: "debugger",
+		Signal: func(_ *hooks.Call, s *hooks.SignalReport) hooks.Action {
+			return hooks.Action{Resume: hooks.Stop}
+		},
+	}, nil)
+	if err == nil {
+		err = e.SetEvents(hooks.EventQuiesce)
+	}
+	if err == nil {
+		err = e.Control(hooks.Interrupt)
+	}
+	if err == nil {
+		err = e.Task().WaitStop(ctx)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = e.Examine(func(x *hooks.Examiner) error {
+		fmt.Println("in the program:", x.Regs().Reg(x.Arch().PC) != 0)
+		return nil
+	})
+	fmt.Println(err, e.Control(hooks.Detach))
+	cancel()
+	<-done
+	// Output:
+	// in the program: true
+	// <nil> <nil>
+	// run: context canceled
 }
 
 // A system call is left out, and gets the result that the engine gives it.

@@ -86,6 +86,7 @@ func (g guestTarget) Kick()                     { g.t.Proc.Interrupt() }
 func (g guestTarget) Interrupt()                { g.t.Wake() }
 func (g guestTarget) Park(wait func())          { g.t.Outside(wait) }
 func (g guestTarget) Held(f func() error) error { return g.t.Borrow(f) }
+func (g guestTarget) Lost()                     { g.t.Lost() }
 func (g guestTarget) Done() <-chan struct{}     { return g.t.Context().Done() }
 func (g guestTarget) HasSingleStep() bool       { return g.t.Proc.Caps()&arch.HasSingleStep != 0 }
 func (g guestTarget) HasBlockStep() bool        { return g.t.Proc.Caps()&arch.HasBlockStep != 0 }
@@ -174,6 +175,8 @@ func (g *guest) Cloned(t *emu.Task, flags uint64, child *emu.Task) {
 }
 
 func (g *guest) CloneDone(*emu.Task, uint64, *emu.Task) { g.t.CloneDone() }
+
+func (g *guest) VforkDone(_ *emu.Task, child int) { g.t.VforkDone(child) }
 
 func (g *guest) Resume(*emu.Task) (again bool) {
 	return g.t.Resume()

@@ -3,6 +3,7 @@ package hooks_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +34,7 @@ func TestStronger(t *testing.T) {
 // The event bits have utrace's indexes.
 func TestEvents(t *testing.T) {
 	require.EqualValues(t, 1<<13, hooks.EventJctl)
-	require.EqualValues(t, 1<<14-1, hooks.EventAll)
+	require.EqualValues(t, 1<<15-1, hooks.EventAll)
 	require.EqualValues(t, 0x1f00, hooks.EventSignalAll)
 	require.EqualValues(t, 0xc0, hooks.EventSyscall)
 	require.Equal(t, "syscall_entry|syscall_exit", hooks.EventSyscall.String())
@@ -135,5 +136,26 @@ func TestRunEnds(t *testing.T) {
 			cancel()
 			require.ErrorIs(t, <-done, context.Canceled)
 		})
+	}
+}
+
+// A callback that ends the goroutine of the guest's first task, as a test's
+// FailNow does, ends the machine.
+func TestLost(t *testing.T) {
+	for _, ev := range []hooks.Event{hooks.EventSyscallEntry, hooks.EventExit, hooks.EventDeath} {
+		m, err := utemu.Load(utemu.Config{Path: "../testdata/bins/ppc/hello", Stdout: discard{}})
+		require.NoError(t, err)
+		e, err := hooks.Attach(m.Task(), hooks.AttachCreate, &hooks.Ops{
+			SyscallEntry: func(*hooks.Call, *hooks.Syscall) hooks.Action { runtime.Goexit(); return hooks.Action{} },
+			Exit:         func(*hooks.Call, int, *int) hooks.Resume { runtime.Goexit(); return hooks.Run },
+			Death:        func(*hooks.Call, bool, int) hooks.Resume { runtime.Goexit(); return hooks.Run },
+		}, nil)
+		require.NoError(t, err)
+		e.Task().SetLog(func(string) {})
+		require.NoError(t, e.SetEvents(ev))
+		_, err = m.Run(context.Background())
+		require.ErrorContains(t, err, "ended the goroutine")
+		require.Zero(t, e.Task().Engines())
+		require.NoError(t, m.Close())
 	}
 }

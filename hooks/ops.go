@@ -8,7 +8,8 @@ import (
 	"github.com/utemu/utemu/emu"
 )
 
-// Event is a set of event bits, with the indexes of utrace (UTRACE_EVENT).
+// Event is a set of event bits, with the indexes of utrace (UTRACE_EVENT); that
+// of 2009-2010 does not have the last.
 type Event uint32
 
 // The events. An engine hears of those in its mask only.
@@ -27,17 +28,18 @@ const (
 	EventSignalTerm                     // one that ends it
 	EventSignalCore                     // one that ends it with a core dump
 	EventJctl                           // a job control stop begins or ends
+	EventVforkDone                      // the child of a vfork has let go of the task's memory
 )
 
 // Sets of events.
 const (
 	EventSignalAll = EventSignal | EventSignalIgn | EventSignalStop | EventSignalTerm | EventSignalCore
 	EventSyscall   = EventSyscallEntry | EventSyscallExit
-	EventAll       = EventJctl<<1 - 1
+	EventAll       = EventVforkDone<<1 - 1
 )
 
 var eventNames = [...]string{"quiesce", "reap", "clone", "exec", "exit", "death", "syscall_entry", "syscall_exit",
-	"signal", "signal_ign", "signal_stop", "signal_term", "signal_core", "jctl"}
+	"signal", "signal_ign", "signal_stop", "signal_term", "signal_core", "jctl", "vfork_done"}
 
 // String names the events as utrace does, in lower case with | between; "0"
 // is no event.
@@ -160,6 +162,9 @@ type Ops struct {
 	// Clone comes in the parent before the child runs; engines attach to the
 	// child here. flags are those of clone(2).
 	Clone func(c *Call, flags uint64, child *Task) Resume
+	// VforkDone comes in the parent of a vfork before it goes on, when its child,
+	// which has this number, has started another program or ended.
+	VforkDone func(c *Call, child int) Resume
 	// Exec comes when the registers are the new program's.
 	Exec func(c *Call) Resume
 	// Exit comes first of an ending, with everything still there. orig is the

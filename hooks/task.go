@@ -40,6 +40,10 @@ type Target interface {
 	// longer.
 	Done() <-chan struct{}
 
+	// Lost tells that a callback ends the goroutine of the task: see
+	// runtime.Goexit. The task has to be given up.
+	Lost()
+
 	// HasSingleStep and HasBlockStep are arch_has_single_step and
 	// arch_has_block_step.
 	HasSingleStep() bool
@@ -286,15 +290,29 @@ func (t *Task) report(p *pass, e *Engine, quiesce bool, want, ev Event, f func(c
 	}
 }
 
-// guard makes a callback; a panic in it detaches the engine.
+// guard makes a callback; a panic in it detaches the engine, and so does one
+// that never returns because it ends its goroutine.
 func (t *Task) guard(e *Engine, c *Call, f func(*Call) Action) (a Action) {
+	returned := false
 	defer func() {
+		if returned {
+			return
+		}
 		if v := recover(); v != nil {
 			t.log("engine %q: callback panicked, the engine is detached: %v\n%s", e.ops.Name, v, debug.Stack())
 			a = Action{Resume: Detach}
+			return
+		}
+		t.log("engine %q: callback ended the task's goroutine, the engine is detached and the task killed", e.ops.Name)
+		t.mu.Lock()
+		t.detach(e)
+		t.mu.Unlock()
+		if c != nil {
+			t.target.Lost()
 		}
 	}()
 	a = f(c)
+	returned = true
 	if a.Resume > Detach {
 		t.log("engine %q: callback answered %d, taken as Run", e.ops.Name, a.Resume)
 		a.Resume = Run

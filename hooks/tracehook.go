@@ -68,6 +68,22 @@ func (t *Task) CloneDone() {
 	}
 }
 
+// VforkDone is tracehook_report_vfork_done: the child with this number, of a
+// vfork, does not need the task's memory any more.
+func (t *Task) VforkDone(child int) {
+	if !t.wants(EventVforkDone) {
+		return
+	}
+	p := t.begin()
+	t.each(&p, EventVforkDone, func(c *Call) Resume {
+		if c.e.ops.VforkDone == nil {
+			return Run
+		}
+		return c.e.ops.VforkDone(c, child)
+	})
+	t.end(&p, false)
+}
+
 // Exec is tracehook_report_exec: the registers are the new program's.
 func (t *Task) Exec() {
 	if !t.wants(EventExec) {

@@ -100,8 +100,8 @@ func (b *Breakpoints) check(addr uint64, state uint8) error {
 	if b.inside(addr) {
 		return ErrInside
 	}
-	for _, s := range b.sites {
-		if s.at < addr+unit && addr < s.at+uint64(len(s.code)) {
+	for at := addr - min(addr, uint64(a.MaxInsn)); at < addr+unit; at++ {
+		if s := b.sites[at]; s != nil && addr < at+uint64(len(s.code)) {
 			return ErrInside
 		}
 	}
@@ -116,21 +116,18 @@ func (b *Breakpoints) inside(addr uint64) bool {
 	if a.MinInsn == a.MaxInsn {
 		return false
 	}
-	from := []uint64{pc(b)}
-	for at := range b.sites {
-		from = append(from, at)
-	}
-	for _, at := range from {
-		if at >= addr || addr-at > 64 {
+	here := pc(b)
+	for at := addr; at > addr-min(addr, 64); {
+		at--
+		if b.sites[at] == nil && at != here {
 			continue
 		}
+		// The nearest start that is known tells.
 		i, err := a.Decode(b.Regs(), b.Mem(), at)
 		for err == nil && i.End() <= addr && !(i.Is(arch.IsBranch) && !i.Is(arch.IsCond|arch.IsCall)) {
 			i, err = a.Follow(i, b.Mem())
 		}
-		if err == nil && i.PC < addr && addr < i.End() {
-			return true
-		}
+		return err == nil && i.PC < addr && addr < i.End()
 	}
 	return false
 }
@@ -200,10 +197,22 @@ func (h hidden) each(p []byte, addr uint64, f func(s *site, in, at []byte)) {
 		return
 	}
 	end := addr + uint64(len(p))
-	for _, s := range h.b.sites {
+	one := func(s *site) {
 		lo, hi := max(addr, s.at), min(end, s.at+uint64(len(s.code)))
 		if lo < hi {
 			f(s, p[lo-addr:hi-addr], s.old[lo-s.at:hi-s.at])
+		}
+	}
+	longest := uint64(h.b.Arch().MaxInsn)
+	if len(h.b.sites) < len(p)+int(longest) {
+		for _, s := range h.b.sites {
+			one(s)
+		}
+		return
+	}
+	for at := addr - min(addr, longest); at < end; at++ {
+		if s := h.b.sites[at]; s != nil {
+			one(s)
 		}
 	}
 }

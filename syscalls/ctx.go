@@ -207,10 +207,12 @@ func (c *Ctx) Write64(addr, v uint64) error {
 // whether the guest's call has to fail so too, or is to be made again.
 func (c *Ctx) Block(f func()) {
 	ts := c.task()
-	// What the host's thread is told must reach the call.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	c.T.Outside(func() {
+		// What the host's thread is told must reach the call. A task that waits
+		// for its turn is not tied to a thread: handing over would cost two
+		// switches of the host's.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		ts.blocking.Store(int32(unix.Gettid()))
 		defer ts.blocking.Store(0)
 		if ts.alarm.Load() {

@@ -27,6 +27,9 @@ type File struct {
 	sock  *sockInfo
 	owner owner
 	sigs  sigset // of a signalFile
+
+	term   atomic.Pointer[terminal] // nil until somebody asked
+	closed func()                   // called before it is closed, nil for nothing
 }
 
 // fileKind tells what reads and writes of a file mean beyond bytes.
@@ -217,6 +220,9 @@ func (f *File) drop() error {
 		return giveUp(f.Host)
 	case f.keep:
 		return nil
+	}
+	if f.closed != nil {
+		f.closed()
 	}
 	return unix.Close(f.Host)
 }

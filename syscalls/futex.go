@@ -11,10 +11,11 @@ import (
 )
 
 // futexKey names a futex among all processes: by its address space for
-// private memory, by its file for shared mappings (union futex_key).
+// private memory, by its file or memory for shared mappings (union futex_key).
 type futexKey struct {
 	space    *emu.Space
 	dev, ino uint64
+	shm      uint64 // of shared anonymous memory
 	off      uint64
 }
 
@@ -43,8 +44,12 @@ func (c *Ctx) futexKey(addr uint64, private bool) (futexKey, error) {
 	if _, err := c.Read32(addr); err != nil {
 		return futexKey{}, err
 	}
-	if v := c.Space().Find(addr); !private && v != nil && v.Flags&emu.MapShared != 0 && v.File != nil {
-		return futexKey{dev: v.File.Dev, ino: v.File.Ino, off: uint64(v.Off) + addr - v.Addr}, nil
+	if v := c.Space().Find(addr); !private && v != nil && v.Flags&emu.MapShared != 0 {
+		k := futexKey{shm: v.Shm, off: uint64(v.Off) + addr - v.Addr}
+		if v.File != nil {
+			k.dev, k.ino = v.File.Dev, v.File.Ino
+		}
+		return k, nil
 	}
 	return futexKey{space: c.Space(), off: addr}, nil
 }
@@ -120,7 +125,8 @@ func (f *futexes) requeue(from, to futexKey, n, m int) (woken, moved uint64) {
 func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
 	ts := c.task()
 	err := error(nil)
-	c.Block(func() { err = c.awaitOutside(w, ts, clock, end) })
+	// No call of the host: ts.wake is all that is needed to end the wait.
+	c.T.Outside(func() { err = c.awaitOutside(w, ts, clock, end) })
 	f := &c.K.futexes
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
@@ -29,19 +31,27 @@ const segvMaperr = 1
 // its default action, which is left to the caller, since the guest may sit in
 // a call of the host that nothing interrupts; true if the guest ignores,
 // blocks or catches it.
+//
+// Signals that the keyboard of the controlling terminal sends are for its
+// foreground group; SIGCONT is for the first guest's group, SIGHUP for both.
 func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	p := t.Proc.OS.(*Process)
+	if l := k.meant(p, s); len(l) > 0 {
+		for _, q := range l {
+			q.notify(q.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
+		}
+		return true
+	}
 	ts := p.leader
 	p.sigMu.Lock()
 	blocked := ts.blocked.has(s)
 	p.sigMu.Unlock()
 	d := p.Sig.get(s)
-	c := t.Controller()
 	switch {
 	case s == unix.SIGCONT: // it takes back stops even if it does nothing else
 	case d.ignores(s) && !blocked && !p.wanted(s):
 		return true
-	case c != nil && c.WantsFatal(t, s):
+	case p.reported(s):
 	case coring.has(s) && d.handler == sigDfl && !blocked && k.dumps(p): // the task has to write the file
 	case d.handler == sigDfl && !blocked && !stopping.has(s):
 		return false
@@ -52,6 +62,37 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	}
 	p.notify(ts, sigInfo{Signal: emu.Signal{No: s, Code: code}})
 	return true
+}
+
+// keyboard are the signals that a terminal sends its foreground group.
+var keyboard = sigs(unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH)
+
+// meant are the guests that a signal to the host process is for, none if it is
+// for the first, p, alone.
+func (k *Kernel) meant(p *Process, s unix.Signal) (out []*Process) {
+	f := &k.family
+	f.mu.Lock()
+	groups := []int{p.pgrp}
+	for _, tt := range f.ttys {
+		switch {
+		case !tt.host:
+		case keyboard.has(s):
+			groups[0] = tt.pgrp
+		case s == unix.SIGHUP:
+			groups = append(groups, tt.pgrp)
+		}
+	}
+	f.mu.Unlock()
+	if !keyboard.has(s) && s != unix.SIGHUP && s != unix.SIGCONT {
+		return nil
+	}
+	for _, g := range slices.Compact(groups) {
+		out = append(out, k.members(g)...)
+	}
+	if len(out) == 1 && out[0] == p {
+		return nil
+	}
+	return out
 }
 
 // fromTerminal are the signals that terminals send. The runtime does not tell

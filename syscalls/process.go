@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -33,8 +34,18 @@ type Process struct {
 	leader *taskState // of the first task, also after it has ended
 
 	// Guarded by family.mu.
-	parent     *Process // nil for the first
+	parent     *Process // nil for the first, and for those whose parent has ended
+	first      bool     // it is not the child of a guest
+	pgrp, sid  int
+	tty        *tty        // the controlling terminal, nil for none
+	execed     bool        // it runs another program than it was made with
+	halted     bool        // a stop is complete
+	stopSignal unix.Signal // of a stop that was not waited for, 0 for none
+	continued  bool        // it has gone on, which was not waited for
 	children   []*Process
+	before     unix.Rusage   // what the host process had used at its making
+	used       unix.Rusage   // what it and its children used, once it has ended
+	reaped     unix.Rusage   // what its children used that were waited for
 	exitSignal unix.Signal   // sent to the parent at the end
 	zombie     bool          // it has ended and was not waited for
 	wait       chan struct{} // closed when a child changes
@@ -46,6 +57,8 @@ type Process struct {
 	sigMu  sync.Mutex
 	shared sigQueue
 	closed bool
+
+	stopping atomic.Pointer[groupStop] // nil while it runs; it changes under sigMu
 }
 
 // ImageInfo is what /proc/self tells of the program image.
@@ -78,7 +91,8 @@ type FS struct {
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
 	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), exitSignal: unix.SIGCHLD,
-		ended: make(chan struct{}), wait: make(chan struct{})}
+		first: true, ended: make(chan struct{}), wait: make(chan struct{})}
+	k.family.newFirst(q)
 	q.leader = newTaskState(q)
 	q.Files = inherit(k.cfg.OwnStreams)
 	q.Sig.inherit()
@@ -123,7 +137,10 @@ func (p *Process) SetFile(fd int, f *os.File) error {
 // close-on-exec are closed, caught signals get their default action, and
 // timers of timer_create(2) are gone.
 func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
-	p.Exe, p.Image = exe, im
+	if exe != "/proc/self/exe" && exe != "/proc/"+strconv.Itoa(p.P.PID)+"/exe" { // else the program again
+		p.Exe = exe
+	}
+	p.Image = im
 	p.Comm = comm[:min(len(comm), 15)]
 	p.table = p.K.table(p.P.Arch)
 	p.Persona = 0
@@ -138,6 +155,9 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.prctl.exec()
 	p.mem = memState{}
 	p.leader.leaveVfork()
+	p.K.family.mu.Lock()
+	p.execed = p.P.PID != p.K.family.first
+	p.K.family.mu.Unlock()
 }
 
 // unshare gives the process tables of its own where it shared them.

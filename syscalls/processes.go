@@ -18,6 +18,10 @@ type family struct {
 	tasks map[int]*taskState
 	procs map[int]*Process // zombies too
 	last  int              // id given last
+	first int              // the number of the first process
+	ttys  map[uint64]*tty  // controlling terminals by number
+
+	hostStop bool // the host process is stopped, or about to be
 
 	running sync.WaitGroup // tasks that have been started
 	err     error          // the first failure of the host in one of them
@@ -45,6 +49,9 @@ func (k *Kernel) register(ts *taskState) {
 	f.tasks[ts.task.TID] = ts
 	if ts.p.leader == ts && f.procs[ts.p.P.PID] == nil {
 		f.procs[ts.p.P.PID] = ts.p
+		if ts.p.first {
+			f.first = ts.p.P.PID
+		}
 		if q := ts.p.parent; q != nil {
 			q.children = append(q.children, ts.p)
 		}
@@ -120,6 +127,10 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 		Limits: p.Limits, table: p.table, prctl: p.prctl, ended: make(chan struct{}), wait: make(chan struct{}),
 	}
 	q.prctl.deathSig = 0
+	p.K.family.mu.Lock()
+	q.pgrp, q.sid, q.tty = p.pgrp, p.sid, p.tty
+	q.before = hostUsage()
+	p.K.family.mu.Unlock()
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {
 		q.Start = ts.Nano()
@@ -183,7 +194,7 @@ func (t *Files) copy() *Files {
 func (p *Process) exited() {
 	k := p.K
 	// What it holds goes at once: others wait for the ends of its pipes.
-	if p.parent != nil {
+	if !p.first {
 		if err := p.Release(); err != nil {
 			k.cfg.Log(err.Error())
 		}
@@ -200,26 +211,52 @@ func (p *Process) exited() {
 		}
 	}
 	parent := p.parent
-	p.zombie = true
+	p.zombie, p.halted = true, false
+	p.used = p.ownUsage()
+	addUsage(&p.used, &p.reaped)
+	orphans := f.newlyOrphaned(p, children)
+	var line *tty
+	if p.tty != nil && p.sid == p.P.PID && p.tty.session == p.sid {
+		line = p.tty
+	}
+	p.tty = nil
 	f.mu.Unlock()
+	if line != nil {
+		k.hangUp(line, false)
+	}
+	for _, g := range orphans {
+		k.signalGroup(g, unix.SIGHUP, unix.SIGCONT)
+	}
 	for _, ch := range children {
 		if s := ch.prctl.deathSig; s != 0 {
 			ch.notify(ch.leader, sigInfo{Signal: emu.Signal{No: unix.Signal(s), Code: siUser, PID: p.P.PID}})
 		}
-		if heir != nil && ch.isZombie() {
+		switch {
+		case !ch.isZombie():
+		case heir != nil:
 			heir.childChanged(ch, true)
+		default:
+			k.forget(ch)
 		}
 	}
 	close(p.ended)
-	if parent != nil {
+	switch {
+	case parent != nil:
 		parent.childChanged(p, true)
+	case !p.first: // init of the host would wait for it
+		p.selfReaped.Store(true)
+		k.forget(p)
+	}
+	if err := k.stopWithGuests(); err != nil {
+		k.cfg.Log(err.Error())
 	}
 }
 
-// reaper is who becomes the parent of the children of p: f.mu is held.
+// reaper is who becomes the parent of the children of p, nil if it is the
+// host's first process, which takes them at once: f.mu is held.
 func (f *family) reaper(p *Process) *Process {
 	for q := p.parent; q != nil; q = q.parent {
-		if (q.prctl.reaper != 0 || q.parent == nil) && !q.zombie {
+		if q.prctl.reaper != 0 && !q.zombie {
 			return q
 		}
 	}
@@ -246,13 +283,18 @@ func (k *Kernel) forget(p *Process) {
 	}
 }
 
-// ppid is the process's parent for getppid(2): that of the host for the first,
-// which also takes those whose parent has gone.
+// initPID is the process that takes those whose parent has gone.
+const initPID = 1
+
+// ppid is the process's parent for getppid(2): that of the host for the first.
 func (p *Process) ppid() int {
 	p.K.family.mu.Lock()
 	defer p.K.family.mu.Unlock()
-	if p.parent == nil {
+	switch {
+	case p.first:
 		return unix.Getppid()
+	case p.parent == nil:
+		return initPID
 	}
 	return p.parent.P.PID
 }

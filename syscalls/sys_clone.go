@@ -131,16 +131,29 @@ func (c *Ctx) clone(a cloneArgs) (uint64, error) {
 	}
 	c.K.start(ts, c.T)
 	c.T.ReportCloneDone(a.flags|uint64(a.exit), t)
-	if done != nil {
-		c.Block(func() {
-			select {
-			case <-done:
-			case <-c.T.Context().Done():
-			case <-c.P.ended:
-			}
-		})
+	if done != nil && c.waitVfork(done) {
+		c.T.ReportVforkDone(tid)
 	}
 	return uint64(tid), nil
+}
+
+// waitVfork waits for the child of a vfork, unless the process is to end
+// (wait_for_vfork_done).
+func (c *Ctx) waitVfork(done chan struct{}) (ok bool) {
+	ts := c.task()
+	c.Block(func() {
+		for c.P.P.Group() == nil && !c.P.P.Over(c.T) {
+			select {
+			case <-done:
+				ok = true
+				return
+			case <-c.T.Context().Done():
+				return
+			case <-ts.wake:
+			}
+		}
+	})
+	return ok
 }
 
 // child makes the process of a clone without CLONE_THREAD.
@@ -242,18 +255,38 @@ func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 			default:
 			}
 		}
+		p.lessTasks()
 		if ts == p.leader {
 			return delayedLeader
 		}
 		return selfReaped
 	}
 	p.timers.stop()
-	ts.last = p.parent != nil
+	ts.last = !p.first
 	p.exited()
 	if ts != p.leader || p.selfReaped.Load() {
 		return selfReaped
 	}
 	return int(p.exitSignal)
+}
+
+// lessTasks completes a stop that waited for a task which has ended instead.
+func (p *Process) lessTasks() {
+	s := p.stopping.Load()
+	if s == nil {
+		return
+	}
+	p.sigMu.Lock()
+	done := p.completes(s)
+	p.sigMu.Unlock()
+	if !done {
+		return
+	}
+	go func() {
+		if err := p.stopped(s); err != nil {
+			p.K.failed(err)
+		}
+	}()
 }
 
 // What tracers are told in place of a signal (tracehook.h).
@@ -320,19 +353,25 @@ func (k *Kernel) robustExit(t *emu.Task, ts *taskState) {
 
 // ownerDied is handle_futex_death.
 func (k *Kernel) ownerDied(c *Ctx, addr uint64, pi bool) {
-	v, err := c.Read32(addr)
-	if err != nil || int(v&futexTIDMask) != c.T.TID {
-		return
-	}
 	key, err := c.futexKey(addr, false)
 	if err != nil {
 		return
 	}
-	if pi {
-		_ = k.futexes.handOver(key, futexOwnerDied, func(v uint32) error { return c.Write32(addr, v) })
-		return
-	}
-	if c.Write32(addr, v&futexWaiters|futexOwnerDied) == nil && v&futexWaiters != 0 {
-		k.futexes.wake(key, 1, ^uint32(0))
-	}
+	// A word that has gone bad does not keep the task from ending.
+	_ = c.Space().Atomically(func() error {
+		v, err := c.Read32(addr)
+		if err != nil || int(v&futexTIDMask) != c.T.TID {
+			return err
+		}
+		if pi {
+			return k.futexes.handOver(key, futexOwnerDied, func(v uint32) error { return c.Write32(addr, v) })
+		}
+		if err := c.Write32(addr, v&futexWaiters|futexOwnerDied); err != nil {
+			return err
+		}
+		if v&futexWaiters != 0 {
+			k.futexes.wake(key, 1, ^uint32(0))
+		}
+		return nil
+	})
 }

@@ -182,7 +182,14 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 			return c.install(f, cloexec)
 		}
 	}
+	if p, err = c.ownTTY(p); err != nil {
+		return 0, err
+	}
+	flags := how.Flags
 	how.Flags |= unix.O_CLOEXEC
+	if flags&unix.O_PATH == 0 {
+		how.Flags |= unix.O_NOCTTY // not the host process's
+	}
 	how.Mode = uint64(c.mode(uint32(how.Mode)))
 	fd := -1
 	err = c.restart(func() error {
@@ -196,14 +203,16 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 	if err != nil {
 		return 0, err
 	}
-	if !large && how.Flags&unix.O_PATH == 0 {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size > maxNonLargeFile {
+	f := &File{Host: fd, large: large, proc: ownDir(p.proc)}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err == nil && flags&unix.O_PATH == 0 {
+		if !large && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size > maxNonLargeFile {
 			unix.Close(fd)
 			return 0, unix.EOVERFLOW
 		}
+		c.opened(f, &st, flags)
 	}
-	return c.install(&File{Host: fd, large: large, proc: ownDir(p.proc)}, cloexec)
+	return c.install(f, cloexec)
 }
 
 // ownDir is File.proc for a place of /proc/self: set for the directories below

@@ -208,6 +208,9 @@ func (c *Ctx) readFile(f *File, b [][]byte, pos int64, flags int) (uint64, error
 	case signalFile:
 		return c.readSignals(f, b)
 	}
+	if err := c.background(f, unix.SIGTTIN); err != nil {
+		return 0, err
+	}
 	n := 0
 	err := c.restart(func() (err error) {
 		n, err = hostRead(f.Host, b, pos, flags)
@@ -252,6 +255,11 @@ func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, erro
 	if f.kind == counterFile && c.bigEndian() {
 		b = [][]byte{turn(flat(b, 8), 8)}
 	}
+	if f.stopsOutput() {
+		if err := c.background(f, unix.SIGTTOU); err != nil {
+			return 0, err
+		}
+	}
 	b, err := c.belowLimit(f, b, pos)
 	if err != nil {
 		return 0, err
@@ -261,6 +269,9 @@ func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, erro
 		n, err = hostWrite(f.Host, b, pos, flags)
 		return err
 	})
+	if err == nil {
+		c.K.typed(f, b, n)
+	}
 	return uint64(max(n, 0)), c.pipeSignal(err)
 }
 

@@ -17,21 +17,21 @@ type ioctl func(c *Ctx, f *File, arg uint64) (uint64, error)
 var ioctls = map[string]ioctl{
 	// terminals: drivers/tty/tty_ioctl.c
 	"TCGETS": getTermios("termios"), "TCGETS2": getTermios("termios2"), "TCGETA": getTermios("termio"),
-	"TCSETS": setTermios("termios", 0), "TCSETSW": setTermios("termios", 1), "TCSETSF": setTermios("termios", 2),
-	"TCSETS2": setTermios("termios2", 0), "TCSETSW2": setTermios("termios2", 1), "TCSETSF2": setTermios("termios2", 2),
-	"TCSETA": setTermios("termio", 0), "TCSETAW": setTermios("termio", 1), "TCSETAF": setTermios("termio", 2),
-	"TIOCGWINSZ": getShorts(unix.TIOCGWINSZ, 4), "TIOCSWINSZ": setShorts(unix.TIOCSWINSZ, 4),
-	"TIOCGPGRP": getInts(unix.TIOCGPGRP, 1), "TIOCSPGRP": setInts(unix.TIOCSPGRP, 1),
-	"TIOCGSID": getInts(unix.TIOCGSID, 1), "TIOCOUTQ": getInts(unix.TIOCOUTQ, 1), "FIONREAD": getInts(unix.TIOCINQ, 1),
+	"TCSETS": changes(setTermios("termios", 0)), "TCSETSW": changes(setTermios("termios", 1)), "TCSETSF": changes(setTermios("termios", 2)),
+	"TCSETS2": changes(setTermios("termios2", 0)), "TCSETSW2": changes(setTermios("termios2", 1)), "TCSETSF2": changes(setTermios("termios2", 2)),
+	"TCSETA": changes(setTermios("termio", 0)), "TCSETAW": changes(setTermios("termio", 1)), "TCSETAF": changes(setTermios("termio", 2)),
+	"TIOCGWINSZ": getShorts(unix.TIOCGWINSZ, 4), "TIOCSWINSZ": ttyResize,
+	"TIOCGPGRP": ttyGetPgrp, "TIOCSPGRP": ttySetPgrp,
+	"TIOCGSID": ttyGetSid, "TIOCOUTQ": getInts(unix.TIOCOUTQ, 1), "FIONREAD": getInts(unix.TIOCINQ, 1),
 	"TIOCGETD": getInts(unix.TIOCGETD, 1), "TIOCSETD": setInts(unix.TIOCSETD, 1),
 	"TIOCMGET": getInts(unix.TIOCMGET, 1), "TIOCMSET": setInts(unix.TIOCMSET, 1),
 	"TIOCMBIS": setInts(unix.TIOCMBIS, 1), "TIOCMBIC": setInts(unix.TIOCMBIC, 1),
 	"TIOCGPTN": getInts(unix.TIOCGPTN, 1), "TIOCSPTLCK": setInts(unix.TIOCSPTLCK, 1), "TIOCGPTLCK": getInts(unix.TIOCGPTLCK, 1),
 	"TIOCGPKT": getInts(unix.TIOCGPKT, 1), "TIOCPKT": setInts(unix.TIOCPKT, 1), "TIOCGEXCL": getInts(unix.TIOCGEXCL, 1),
 	"TIOCGDEV": getInts(unix.TIOCGDEV, 1), "TIOCGSOFTCAR": getInts(unix.TIOCGSOFTCAR, 1), "TIOCSSOFTCAR": setInts(unix.TIOCSSOFTCAR, 1),
-	"TIOCSCTTY": number(unix.TIOCSCTTY), "TIOCNOTTY": number(unix.TIOCNOTTY), "TIOCEXCL": number(unix.TIOCEXCL),
-	"TIOCNXCL": number(unix.TIOCNXCL), "TCFLSH": number(unix.TCFLSH), "TCXONC": number(unix.TCXONC),
-	"TCSBRK": number(unix.TCSBRK), "TCSBRKP": number(unix.TCSBRKP), "TIOCSBRK": number(unix.TIOCSBRK),
+	"TIOCSCTTY": ttySetControlling, "TIOCNOTTY": ttyLeave, "TIOCEXCL": number(unix.TIOCEXCL),
+	"TIOCNXCL": number(unix.TIOCNXCL), "TCFLSH": changes(number(unix.TCFLSH)), "TCXONC": changes(number(unix.TCXONC)),
+	"TCSBRK": changes(number(unix.TCSBRK)), "TCSBRKP": changes(number(unix.TCSBRKP)), "TIOCSBRK": number(unix.TIOCSBRK),
 	"TIOCCBRK": number(unix.TIOCCBRK), "TIOCSIG": number(unix.TIOCSIG), "TIOCGPTPEER": openPeer,
 
 	// any descriptor: fs/ioctl.c
@@ -231,11 +231,16 @@ func cloneRange(c *Ctx, f *File, arg uint64) (uint64, error) {
 func openPeer(c *Ctx, f *File, arg uint64) (uint64, error) {
 	guest := uint64(uint32(arg))
 	host, _ := OpenFlags.Host(c.A, guest)
-	v, err := ioctlValue(f.Host, unix.TIOCGPTPEER, host|guest&unix.O_ACCMODE|unix.O_CLOEXEC)
+	v, err := ioctlValue(f.Host, unix.TIOCGPTPEER, host|guest&unix.O_ACCMODE|unix.O_CLOEXEC|unix.O_NOCTTY)
 	if err != nil {
 		return 0, err
 	}
-	return c.install(&File{Host: int(v), large: true}, host&unix.O_CLOEXEC != 0)
+	peer := &File{Host: int(v), large: true}
+	var st unix.Stat_t
+	if err := unix.Fstat(peer.Host, &st); err == nil {
+		c.opened(peer, &st, host|guest&unix.O_ACCMODE)
+	}
+	return c.install(peer, host&unix.O_CLOEXEC != 0)
 }
 
 func setOwner(c *Ctx, f *File, arg uint64) (uint64, error) {

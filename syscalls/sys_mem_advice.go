@@ -186,11 +186,11 @@ func (c *Ctx) mlock(addr, n uint64) (uint64, error) {
 	size := c.pages(n + addr&pageMask)
 	addr &^= pageMask
 	switch {
-	case size == 0 && n == 0:
+	case size == 0:
 		return 0, nil
-	case size == 0 || !c.inUser(addr, size):
+	case c.A.Addr(addr+size) < addr:
 		return 0, unix.EINVAL
-	case !c.covered(addr, size):
+	case !c.inUser(addr, size) || !c.covered(addr, size):
 		return 0, unix.ENOMEM
 	}
 	return 0, nil

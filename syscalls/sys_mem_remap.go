@@ -88,7 +88,7 @@ func (c *Ctx) growInPlace(v *emu.VMA, r remap) bool {
 // after is a mapping of size bytes at addr that continues v past its end.
 func after(v *emu.VMA, addr, size uint64) emu.VMA {
 	w := *v
-	if w.File != nil {
+	if w.File != nil || w.Shm != 0 {
 		w.Off += int64(v.Size())
 	}
 	w.Addr, w.End = addr, addr+size
@@ -135,7 +135,7 @@ func (c *Ctx) moveMapping(v *emu.VMA, r remap) (uint64, error) {
 		return r.to, s.Copy(r.addr, r.to, min(r.size, v.End-r.addr))
 	}
 	w := *v
-	if w.File != nil {
+	if w.File != nil || w.Shm != 0 {
 		w.Off += int64(r.addr - v.Addr)
 	}
 	w.Addr, w.End = r.addr, r.addr+r.old

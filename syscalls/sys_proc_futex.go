@@ -71,7 +71,7 @@ func (c *Ctx) futex(wide bool) (uint64, error) {
 	case futexUnlockPI:
 		return c.futexUnlock(f)
 	case futexWaitRequeuePI:
-		if f.val3 == 0 || f.addr == f.addr2 {
+		if f.addr == f.addr2 {
 			return 0, unix.EINVAL
 		}
 		return c.futexWaitRequeue(f, wide)
@@ -181,7 +181,12 @@ func (c *Ctx) futexRequeue(f futexCall, cmd int) (uint64, error) {
 		}
 	}
 	if cmd == futexCmpRequeuePI {
-		return c.futexRequeuePI(f, from, to)
+		var n uint64
+		err := c.Space().Atomically(func() error {
+			n, err = c.futexRequeuePI(f, from, to)
+			return err
+		})
+		return n, err
 	}
 	woken, moved := c.K.futexes.requeue(from, to, int(int32(f.val)), int(int32(f.timeout)))
 	if cmd == futexRequeue {
@@ -207,26 +212,30 @@ func (c *Ctx) futexWakeOp(f futexCall) (uint64, error) {
 	if f.val3>>31 != 0 { // FUTEX_OP_OPARG_SHIFT
 		arg = 1 << (arg & 31)
 	}
-	old, err := c.Read32(f.addr2)
+	var old uint32
+	err = c.Space().Atomically(func() error {
+		old, err = c.Read32(f.addr2)
+		if err != nil {
+			return err
+		}
+		v := old
+		switch op {
+		case 0:
+			v = uint32(arg)
+		case 1:
+			v += uint32(arg)
+		case 2:
+			v |= uint32(arg)
+		case 3:
+			v &^= uint32(arg)
+		case 4:
+			v ^= uint32(arg)
+		default:
+			return unix.ENOSYS
+		}
+		return c.Write32(f.addr2, v)
+	})
 	if err != nil {
-		return 0, err
-	}
-	v := old
-	switch op {
-	case 0:
-		v = uint32(arg)
-	case 1:
-		v += uint32(arg)
-	case 2:
-		v |= uint32(arg)
-	case 3:
-		v &^= uint32(arg)
-	case 4:
-		v ^= uint32(arg)
-	default:
-		return 0, unix.ENOSYS
-	}
-	if err := c.Write32(f.addr2, v); err != nil {
 		return 0, err
 	}
 	compare := []func(a, b int32) bool{
@@ -256,7 +265,11 @@ func (c *Ctx) futexLock(f futexCall, cmd int, wide bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	w, err := c.futexLockOr(f.addr, key, cmd == futexTrylockPI)
+	var w *futexWaiter
+	err = c.Space().Atomically(func() error {
+		w, err = c.futexLockOr(f.addr, key, cmd == futexTrylockPI)
+		return err
+	})
 	if w == nil || err != nil {
 		return 0, err
 	}
@@ -305,14 +318,16 @@ func (c *Ctx) futexUnlock(f futexCall) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	v, err := c.Read32(f.addr)
-	if err != nil {
-		return 0, err
-	}
-	if int(v&futexTIDMask) != c.T.TID {
-		return 0, unix.EPERM
-	}
-	return 0, c.K.futexes.handOver(key, 0, func(v uint32) error { return c.Write32(f.addr, v) })
+	return 0, c.Space().Atomically(func() error {
+		v, err := c.Read32(f.addr)
+		if err != nil {
+			return err
+		}
+		if int(v&futexTIDMask) != c.T.TID {
+			return unix.EPERM
+		}
+		return c.K.futexes.handOver(key, 0, func(v uint32) error { return c.Write32(f.addr, v) })
+	})
 }
 
 // handOver gives a lock to the task that has waited longest for it, or frees

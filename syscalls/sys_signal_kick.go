@@ -61,6 +61,19 @@ func stopHost(no unix.Signal) error {
 	return unix.Tgkill(os.Getpid(), unix.Gettid(), no)
 }
 
+// masked calls f with a signal blocked in the host's thread.
+func masked(no unix.Signal, f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var set, old unix.Sigset_t
+	set.Val[0] = uint64(sigs(no))
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old); err != nil {
+		return err
+	}
+	defer func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }()
+	return f()
+}
+
 // kick interrupts the blocking call of the host that the task is in. A signal
 // that comes just before the call blocks is lost, so it is sent again until
 // the task is out.

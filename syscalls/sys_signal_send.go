@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -51,7 +52,6 @@ func sysKill(c *Ctx) (uint64, error) {
 	if !validSignal(no) {
 		return 0, unix.EINVAL
 	}
-	pgrp := unix.Getpgrp()
 	switch {
 	case pid == c.P.P.PID:
 		return 0, c.toSelf(c.sent(no, siUser), true)
@@ -59,28 +59,41 @@ func sysKill(c *Ctx) (uint64, error) {
 		return 0, c.K.process(pid).send(c.sent(no, siUser))
 	case pid == -1:
 		return 0, c.killAll(no)
-	case pid == 0 || pid == -pgrp:
-		return 0, c.killGroup(pgrp, no)
+	case pid == 0:
+		return 0, c.killGroup(c.P.group(), no)
+	case pid < -1 && (pid == -unix.Getpgrp() || len(c.K.members(-pid)) > 0):
+		return 0, c.killGroup(-pid, no)
+	case -pid >= firstID || pid >= firstID:
+		return 0, unix.ESRCH
 	}
 	return 0, unix.Kill(pid, unix.Signal(no))
 }
 
-// killGroup sends a signal to the process group the guest is in. The host
-// process is in it too: it must not act on it, but the guest.
+// killGroup sends a signal to a process group. If it is that of the host
+// process, others of the host's may be in it too; the host process itself must
+// not act on it, but the guests.
 func (c *Ctx) killGroup(pgrp, no int) error {
-	s := unix.Signal(no)
-	if no == 0 || unblockable.has(s) {
-		return unix.Kill(-pgrp, s)
-	}
-	for _, pid := range groupMembers(pgrp) {
-		if pid != os.Getpid() {
-			_ = unix.Kill(pid, s) // one that gets it is enough, and the caller does
+	sent := false
+	if pgrp == unix.Getpgrp() {
+		for _, pid := range groupMembers(pgrp) {
+			if pid != os.Getpid() && unix.Kill(pid, unix.Signal(no)) == nil {
+				sent = true // one that gets it is enough
+			}
 		}
 	}
-	for _, p := range c.K.others(c.P) {
-		_ = p.send(c.sent(no, siUser))
+	l := c.K.members(pgrp)
+	for _, p := range l {
+		if p != c.P {
+			_ = p.send(c.sent(no, siUser))
+		}
 	}
-	return c.toSelf(c.sent(no, siUser), true)
+	if slices.Contains(l, c.P) {
+		return c.toSelf(c.sent(no, siUser), true)
+	}
+	if len(l) == 0 && !sent {
+		return unix.ESRCH
+	}
+	return nil
 }
 
 // killAll sends a signal to all other guests, since none may reach the host's

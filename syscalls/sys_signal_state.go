@@ -144,7 +144,20 @@ func (p *Process) tasks() []*taskState {
 // EAGAIN means that too many are queued.
 func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 	p.sigMu.Lock()
-	defer p.sigMu.Unlock()
+	on := false
+	if si.No == unix.SIGCONT && !p.closed {
+		on = p.resume()
+	}
+	err := p.queue(ts, si, shared)
+	p.sigMu.Unlock()
+	if on {
+		p.resumed()
+	}
+	return err
+}
+
+// queue is post with sigMu held.
+func (p *Process) queue(ts *taskState, si sigInfo, shared bool) error {
 	if p.closed {
 		return nil
 	}
@@ -239,7 +252,7 @@ func (c *Ctx) interrupted() bool {
 	if !ts.alarm.Load() {
 		return false
 	}
-	if ts.woken.Load() || p.P.Group() != nil || p.P.Over(c.T) {
+	if ts.woken.Load() || p.P.Group() != nil || p.P.Over(c.T) || p.stopping.Load() != nil {
 		return true
 	}
 	p.sigMu.Lock()
@@ -304,6 +317,11 @@ func (c *Ctx) sigmask(addr, size uint64) error {
 func (k *Kernel) pending(t *emu.Task) error {
 	p, ts := t.Proc.OS.(*Process), stateOf(t)
 	for t.Status() == nil {
+		if halted, err := p.haltIfStopped(t); err != nil {
+			return err
+		} else if halted {
+			continue
+		}
 		si, ok := p.dequeue(ts)
 		if !ok {
 			p.redo(t, nil)

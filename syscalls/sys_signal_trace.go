@@ -1,8 +1,6 @@
 package syscalls
 
 import (
-	"fmt"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
@@ -33,6 +31,17 @@ func (p *Process) wanted(no unix.Signal) bool {
 	return false
 }
 
+// reported tells whether a tracer wants to hear of a signal that would end the
+// process at once.
+func (p *Process) reported(no unix.Signal) bool {
+	for _, t := range p.P.Tasks() {
+		if c := t.Controller(); c != nil && c.WantsFatal(t, no) {
+			return true
+		}
+	}
+	return false
+}
+
 // broken tells whether a call that failed with EINTR did so for a tracer
 // alone: because of Wake, or for a signal that does nothing otherwise.
 func (p *Process) broken(ts *taskState) bool {
@@ -41,6 +50,9 @@ func (p *Process) broken(ts *taskState) bool {
 	m := p.waiting(ts, ts.blocked)
 	if m == 0 {
 		return ts.woken.Load()
+	}
+	if p.stopping.Load() != nil {
+		return false
 	}
 	for ; m != 0; m &= m - 1 {
 		no := (&sigQueue{set: m}).next(^sigset(0))
@@ -112,9 +124,8 @@ func (q *signalQueue) taken(s emu.Signal) sigInfo {
 	return si
 }
 
-// Stopping implements emu.SignalQueue: a group stop is the host process's and
-// over when it goes on.
-func (q *signalQueue) Stopping() bool { return false }
+// Stopping implements emu.SignalQueue.
+func (q *signalQueue) Stopping() bool { return q.p.stopping.Load() != nil || q.p.P.Group() != nil }
 
 // push puts a signal before all others.
 func (q *sigQueue) push(si sigInfo) {
@@ -137,6 +148,11 @@ func (k *Kernel) traced(t *emu.Task, c emu.Controller) error {
 	q := &signalQueue{p: p, ts: ts}
 	fault := ts.forced.fault
 	for t.Status() == nil {
+		if halted, err := p.haltIfStopped(t); err != nil {
+			return err
+		} else if halted {
+			continue
+		}
 		d, ok := c.GetSignal(t, q)
 		if !ok {
 			p.redo(t, nil)
@@ -171,16 +187,5 @@ func (k *Kernel) dispose(t *emu.Task, q *signalQueue, d emu.Delivery, f *emu.Fau
 	}
 	s.Core = d.Do == emu.DoCore && k.dump(t, &si)
 	k.end(t, s)
-	return nil
-}
-
-// stop stops the process, and with it that of the host, until SIGCONT.
-func (p *Process) stop(t *emu.Task, no unix.Signal) error {
-	t.ReportJctl(cldStopped, cldStopped)
-	if err := stopHost(no); err != nil {
-		return fmt.Errorf("syscalls: stopping for %v: %w", no, err)
-	}
-	t.ReportJctlDone()
-	t.ReportJctl(cldContinued, cldContinued)
 	return nil
 }

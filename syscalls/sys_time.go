@@ -272,22 +272,22 @@ func sysStime(c *Ctx) (uint64, error) {
 
 func sysTimes(c *Ctx) (uint64, error) {
 	addr := c.Addr()
-	var t unix.Tms
-	ticks, err := unix.Times(&t)
+	now, err := unix.Times(&unix.Tms{})
 	if err != nil {
 		return 0, err
 	}
 	if addr != 0 {
 		s := c.NewStruct("tms")
-		s.Set("tms_utime", uint64(t.Utime))
-		s.Set("tms_stime", uint64(t.Stime))
-		s.Set("tms_cutime", uint64(t.Cutime))
-		s.Set("tms_cstime", uint64(t.Cstime))
+		own, ch := c.P.usageOf(false), c.P.usageOf(true)
+		s.Set("tms_utime", ticks(own.Utime))
+		s.Set("tms_stime", ticks(own.Stime))
+		s.Set("tms_cutime", ticks(ch.Utime))
+		s.Set("tms_cstime", ticks(ch.Stime))
 		if err := s.Store(c, addr); err != nil {
 			return 0, err
 		}
 	}
-	return uint64(ticks), nil
+	return uint64(now), nil
 }
 
 func (c *Ctx) clockAdjtime(layout string) (uint64, error) {

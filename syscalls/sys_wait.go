@@ -75,41 +75,70 @@ const (
 	waitAll   uint32 = 0x40000000
 )
 
+// matches tells whether a child is asked for. family.mu is held.
 func (w *waitFor) matches(p *Process) bool {
-	if w.pid != 0 && w.pid != p.P.PID || w.pgid != 0 && w.pgid != p.group() {
+	if w.pid != 0 && w.pid != p.P.PID || w.pgid != 0 && w.pgid != p.pgrp {
 		return false
 	}
 	return w.options&waitAll != 0 || (p.exitSignal != unix.SIGCHLD) == (w.options&waitClone != 0)
 }
 
-// group is the process group, which all guests share as long as they are in
-// one process of the host.
-func (p *Process) group() int { return unix.Getpgrp() }
+// waited is what a wait call has found.
+type waited struct {
+	p      *Process
+	code   int // CLD_EXITED and so on
+	status int // as siginfo has it
+	word   int // as wait(2) has it
+	rusage unix.Rusage
+}
 
-// await4 waits for a child that has ended: nil if there is none yet and
-// WNOHANG is set.
-func (c *Ctx) await4(w waitFor) (*Process, error) {
-	f := &c.K.family
-	for {
-		f.mu.Lock()
-		changed := c.P.wait
-		some := false
-		var found *Process
-		for _, ch := range c.P.children {
-			if !w.matches(ch) {
-				continue
-			}
-			some = true
-			if ch.zombie && w.options&unix.WEXITED != 0 {
-				found = ch
-				break
-			}
+// take is what there is to tell of a child, which is told once unless w.keep
+// (wait_consider_task). family.mu is held.
+func (w *waitFor) take(p *Process) *waited {
+	switch {
+	case p.zombie && w.options&unix.WEXITED != 0:
+		si, s := p.childInfo(unix.SIGCHLD), p.status()
+		return &waited{p: p, code: si.Code, status: si.Status, word: s.Wait(), rusage: p.used}
+	case p.stopSignal != 0 && w.options&unix.WUNTRACED != 0:
+		no := int(p.stopSignal)
+		if !w.keep {
+			p.stopSignal = 0
 		}
-		f.mu.Unlock()
+		return &waited{p: p, code: cldStopped, status: no, word: no<<8 | 0x7f}
+	case p.continued && w.options&unix.WCONTINUED != 0:
+		p.continued = w.keep
+		return &waited{p: p, code: cldContinued, status: int(unix.SIGCONT), word: 0xffff}
+	}
+	return nil
+}
+
+// find looks for a child that something is to be told of; some is whether
+// there is a child at all, changed is closed when another look is worth it.
+func (c *Ctx) findChild(w *waitFor) (found *waited, some bool, changed chan struct{}) {
+	f := &c.K.family
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, ch := range c.P.children {
+		if !w.matches(ch) {
+			continue
+		}
+		some = true
+		if found = w.take(ch); found != nil {
+			break
+		}
+	}
+	return found, some, c.P.wait
+}
+
+// await4 waits for a child: nil if nothing is to be told of any yet and
+// WNOHANG is set.
+func (c *Ctx) await4(w waitFor) (*waited, error) {
+	for {
+		found, some, changed := c.findChild(&w)
 		switch {
 		case found != nil:
-			if !w.keep {
-				c.K.forget(found)
+			if found.p.isZombie() && !w.keep && found.code != cldStopped && found.code != cldContinued {
+				c.K.reap(found.p)
 			}
 			return found, nil
 		case !some:
@@ -134,6 +163,18 @@ func (c *Ctx) await4(w waitFor) (*Process, error) {
 			return nil, unix.EINTR
 		}
 	}
+}
+
+// reap is forget for a child that was waited for: what it used counts for its
+// parent.
+func (k *Kernel) reap(p *Process) {
+	f := &k.family
+	f.mu.Lock()
+	if q := p.parent; q != nil {
+		addUsage(&q.reaped, &p.used)
+	}
+	f.mu.Unlock()
+	k.forget(p)
 }
 
 func sysWait4(c *Ctx) (uint64, error) { return c.wait4(c.Int(), c.Addr(), uint32(c.Int()), c.Addr()) }
@@ -161,17 +202,16 @@ func (c *Ctx) wait4(pid int, statusp uint64, options uint32, rusage uint64) (uin
 		return 0, err
 	}
 	if statusp != 0 {
-		s := ch.status()
-		if err := c.Write32(statusp, uint32(s.Wait())); err != nil {
+		if err := c.Write32(statusp, uint32(ch.word)); err != nil {
 			return 0, err
 		}
 	}
 	if rusage != 0 {
-		if err := c.putRusage(rusage, &unix.Rusage{}); err != nil {
+		if err := c.putRusage(rusage, &ch.rusage); err != nil {
 			return 0, err
 		}
 	}
-	return uint64(ch.P.PID), nil
+	return uint64(ch.p.P.PID), nil
 }
 
 func sysWaitid(c *Ctx) (uint64, error) {
@@ -220,17 +260,18 @@ func sysWaitid(c *Ctx) (uint64, error) {
 		}
 	}
 	if ch != nil && rusage != 0 {
-		return 0, c.putRusage(rusage, &unix.Rusage{})
+		return 0, c.putRusage(rusage, &ch.rusage)
 	}
 	return 0, nil
 }
 
 // putWaited writes the siginfo of waitid; only the fields of a child's are
 // written, zeros if there is no child.
-func (c *Ctx) putWaited(addr uint64, ch *Process) error {
+func (c *Ctx) putWaited(addr uint64, ch *waited) error {
 	var si sigInfo
 	if ch != nil {
-		si = ch.childInfo(unix.SIGCHLD)
+		si = ch.p.childInfo(unix.SIGCHLD)
+		si.Code, si.Status = ch.code, ch.status
 	}
 	l := c.A.Layout["siginfo"]
 	im := si.image(c.A)

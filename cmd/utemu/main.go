@@ -79,7 +79,7 @@ func root() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.AddCommand(runCommand(), traceCommand(), straceCommand(), stepCommand(), archCommand(), syscallsCommand())
+	cmd.AddCommand(runCommand(), traceCommand(), straceCommand(), stepCommand(), conformCommand(), archCommand(), syscallsCommand())
 	return cmd
 }
 

@@ -2,20 +2,20 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
-	"github.com/utemu/utemu/internal/disasm"
 	"github.com/utemu/utemu/stepper"
 )
 
@@ -25,8 +25,10 @@ type stepFlags struct {
 	strategy, mode, profile string
 	print, output           string
 	max                     uint64
-	compare                 string
+	compare, oracle         string
 	split                   bool
+
+	steps atomic.Uint64 // made, for the progress line
 }
 
 const stepLong = `Run a program step by step and write a line for each stop.
@@ -35,25 +37,41 @@ The strategies are four ways to the same stops: native has the engine run one
 instruction; membp writes breakpoint instructions where the instruction leads
 to; xol runs a copy of it elsewhere; perthread keeps breakpoints aside, where
 only this thread hits them. A sequence of load with reservation and conditional
-store is one step. With --mode block a step ends after a taken branch, with
---profile any after any branch.
+store is one step, unless --split. With --mode block a step ends after a taken
+branch, with --profile any after any branch.
+
+The first thread is stepped. As under gdb, the other threads of the program run
+while it does: they stand still between its steps, and have the CPU in turns and
+while it waits in a system call. Children run freely, without breakpoints.
 
 --print says what a line has: pc, 0x<hex>; insn, also the instruction that
 comes next; regs, also all core registers; none. Stops other than the end of a
 step are told after a semicolon.
 
---compare runs the strategies against each other, each in a machine of its own,
-and shows the first difference: exit status 1. The program then has no input,
-and its output comes once.`
+--compare runs the strategies against each other, each in a machine of its own.
+--oracle runs the program beside the same program under the kernel of this
+machine by ptrace (native; x86-64 and i386) or under qemu-user by its stub for
+gdb (qemu). After every step the PC and all core registers have to be equal,
+before the end all memory the program may write, and then its output and exit
+status. The first difference is shown with the instructions before it: exit
+status 1. The program has no input, its output comes once, and so does its own
+exit status not.
+
+What two runs of a program cannot agree on is listed in docs/step.md: results
+of system calls about process numbers, clocks, random bytes, addresses and the
+machine's name, clock and identification instructions, and flags that x86 leaves
+undefined. The emulator's are then given to the oracle, but for addresses, which
+the oracle chooses; how often that was so comes at the end.`
 
 func stepCommand() *cobra.Command {
 	var f stepFlags
 	cmd := &cobra.Command{
 		Use:   "step [flags] PROG [ARGS...]",
-		Short: "Run a program step by step, by one of four strategies or by all of them",
+		Short: "Run a program step by step: by one of four strategies, by all of them, or beside an oracle",
 		Long:  stepLong,
 		Example: "  utemu step --print pc -o pcs ./hello\n  utemu step --strategy membp --mode block --print insn ./hello\n" +
-			"  utemu step --compare ./hello\n  utemu step --compare=native,membp --max 100000 ./hello",
+			"  utemu step --compare ./hello\n  utemu step --compare=native,membp --max 100000 ./hello\n" +
+			"  utemu step --oracle native ./hello\n  utemu step --oracle qemu -L /usr/arm-linux-gnueabihf ./hello-arm",
 		Args:                  needProgram,
 		DisableFlagsInUseLine: true,
 		RunE:                  func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), cmd.OutOrStdout(), args) },
@@ -68,6 +86,7 @@ func stepCommand() *cobra.Command {
 	fs.Uint64Var(&f.max, "max", 0, "end after `N` steps, and the program with them")
 	fs.StringVar(&f.compare, "compare", "", "run `STRATEGIES`, with commas between, against each other (all four if none are named)")
 	fs.Lookup("compare").NoOptDefVal = "native,membp,xol,perthread"
+	fs.StringVar(&f.oracle, "oracle", "", "run the program beside `WHOM`: native, this machine's kernel, or qemu")
 	fs.BoolVar(&f.split, "split", false, "native: stop inside sequences of load with reservation and conditional store too")
 	return cmd
 }
@@ -89,26 +108,39 @@ func (f *stepFlags) parse() (m stepper.Mode, ss []stepper.Strategy, err error) {
 		return 0, nil, usageError{fmt.Errorf("--print: %q is none of pc, insn, regs and none", f.print)}
 	}
 	names := []string{f.strategy}
-	if f.compare != "" {
+	switch {
+	case f.oracle != "" && oracles[f.oracle] == nil:
+		return 0, nil, usageError{fmt.Errorf("--oracle: %q is neither native nor qemu", f.oracle)}
+	case f.oracle != "" && f.compare != "":
+		return 0, nil, usageError{errors.New("--oracle and --compare do not go together")}
+	case f.compare != "":
 		if names = strings.Split(f.compare, ","); len(names) < 2 {
 			return 0, nil, usageError{errors.New("--compare wants two strategies at least")}
 		}
 	}
 	for _, n := range names {
-		s, ok := stepper.Lookup(n)
-		if !ok {
-			return 0, nil, usageError{fmt.Errorf("%q is no strategy: native, membp, xol and perthread are", n)}
-		}
-		if f.split {
-			if _, ok := s.(stepper.Native); ok {
-				s = stepper.Native{Split: true}
-			}
+		s, err := f.named(n)
+		if err != nil {
+			return 0, nil, err
 		}
 		ss = append(ss, s)
 	}
 	return m, ss, nil
 }
 
+// named is the strategy of a name.
+func (f *stepFlags) named(name string) (stepper.Strategy, error) {
+	s, ok := stepper.Lookup(name)
+	if !ok {
+		return nil, usageError{fmt.Errorf("%q is no strategy: native, membp, xol and perthread are", name)}
+	}
+	if _, ok := s.(stepper.Native); ok && f.split {
+		s = stepper.Native{Split: true}
+	}
+	return s, nil
+}
+
+// run steps. A signal that would end us ends the stops in a whole line.
 func (f *stepFlags) run(ctx context.Context, std io.Writer, args []string) error {
 	mode, ss, err := f.parse()
 	if err != nil {
@@ -123,9 +155,45 @@ func (f *stepFlags) run(ctx context.Context, std io.Writer, args []string) error
 		defer file.Close()
 		out = bufio.NewWriterSize(file, 1<<16)
 	}
-	if f.compare != "" {
-		return errors.Join(f.contest(ctx, out, mode, ss, args), out.Flush())
+	ctx, killed, restore := untilKilled(ctx)
+	defer restore()
+	if f.output != "" || f.print == "none" || f.compare != "" || f.oracle != "" {
+		defer showProgress(func() string { return fmt.Sprintf("%.1f million steps", float64(f.steps.Load())/1e6) })()
 	}
+	switch {
+	case f.compare != "":
+		err = f.contest(ctx, out, mode, ss, args)
+	case f.oracle != "":
+		err = f.beside(ctx, out, mode, ss[0], args)
+	default:
+		err = f.alone(ctx, out, mode, ss[0], args)
+	}
+	if s := killed.Load(); s != 0 {
+		return errors.Join(out.Flush(), exitStatus(128+int(s)))
+	}
+	return errors.Join(err, out.Flush())
+}
+
+// untilKilled is a context that ends when one of the signals comes that ask a
+// program to end.
+func untilKilled(parent context.Context) (ctx context.Context, killed *atomic.Int32, restore func()) {
+	ctx, cancel := context.WithCancel(parent)
+	killed = new(atomic.Int32)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	go func() {
+		select {
+		case s := <-c:
+			killed.Store(int32(s.(unix.Signal)))
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, killed, func() { signal.Stop(c); cancel() }
+}
+
+// alone steps one program by one strategy.
+func (f *stepFlags) alone(ctx context.Context, out *bufio.Writer, mode stepper.Mode, s stepper.Strategy, args []string) error {
 	m, err := f.load(args)
 	if err != nil {
 		return err
@@ -136,18 +204,25 @@ func (f *stepFlags) run(ctx context.Context, std io.Writer, args []string) error
 		return err
 	}
 	p := printer{m: m, g: g, what: f.print, out: out}
-	err = f.steps(ctx, g, ss[0], mode, p.stop)
-	if err := errors.Join(err, out.Flush()); err != nil {
+	if err := errors.Join(f.stepAll(ctx, g, s, mode, p.stop), out.Flush()); err != nil {
 		return err
 	}
-	if st := m.Task().Status(); st != nil {
-		return ended(m, *st)
+	st := m.Task().Status()
+	if st == nil { // --max
+		return nil
 	}
-	return nil
+	// Other threads and children may outlive the first thread.
+	if err := m.Kernel().Wait(); err != nil {
+		return err
+	}
+	if all := m.Process().Group(); all != nil {
+		st = all
+	}
+	return ended(m, *st)
 }
 
-// steps steps to the end, or --max.
-func (f *stepFlags) steps(ctx context.Context, g *emu.Target, s stepper.Strategy, mode stepper.Mode, seen func(stepper.Stop) error) error {
+// stepAll steps to the end, or --max.
+func (f *stepFlags) stepAll(ctx context.Context, g *emu.Target, s stepper.Strategy, mode stepper.Mode, seen func(stepper.Stop) error) error {
 	if !s.Supports(g, mode) {
 		return fmt.Errorf("%s: %w", s.Name(), stepper.ErrNoStep)
 	}
@@ -155,6 +230,9 @@ func (f *stepFlags) steps(ctx context.Context, g *emu.Target, s stepper.Strategy
 		st, err := s.Step(ctx, g, mode)
 		if err != nil {
 			return err
+		}
+		if n&0xffff == 0 {
+			f.steps.Store(n)
 		}
 		if err := seen(st); err != nil || st.Why == stepper.Exited {
 			return err
@@ -166,6 +244,7 @@ func (f *stepFlags) steps(ctx context.Context, g *emu.Target, s stepper.Strategy
 // contest runs strategies against each other.
 func (f *stepFlags) contest(ctx context.Context, out *bufio.Writer, mode stepper.Mode, ss []stepper.Strategy, args []string) error {
 	var cs []stepper.Contestant
+	var names []string
 	var first *printer
 	for k, s := range ss {
 		c, err := f.config(args)
@@ -187,20 +266,13 @@ func (f *stepFlags) contest(ctx context.Context, out *bufio.Writer, mode stepper
 			return err
 		}
 		cs = append(cs, stepper.Contestant{Name: s.Name(), Target: g, Strategy: s})
+		names = append(names, s.Name())
 		if k == 0 {
 			first = &printer{m: m, g: g, what: f.print, out: out}
 		}
 	}
-	var recent []uint64
-	n, d, err := stepper.Compare(ctx, mode, f.max, cs, func(_ uint64, st stepper.Stop) error {
-		if recent = append(recent, st.PC); len(recent) > 64 {
-			recent = append(recent[:0], recent[len(recent)-8:]...)
-		}
-		if f.output != "" {
-			return first.stop(st)
-		}
-		return nil
-	})
+	var recent trail
+	n, d, err := stepper.Compare(ctx, mode, f.max, cs, func(n uint64, st stepper.Stop) error { return f.seen(n, st, first, &recent) })
 	if err != nil {
 		return err
 	}
@@ -208,135 +280,17 @@ func (f *stepFlags) contest(ctx context.Context, out *bufio.Writer, mode stepper
 		fmt.Fprintf(os.Stderr, "utemu: %d steps, no difference between %s\n", n, f.compare)
 		return nil
 	}
-	first.out = bufio.NewWriter(os.Stderr)
-	first.difference(cs, d, recent[max(0, len(recent)-6):])
-	return errors.Join(first.out.Flush(), exitStatus(1))
+	return first.report(names, d, recent)
 }
 
-// printer writes stops.
-type printer struct {
-	m    *utemu.Machine
-	g    *emu.Target
-	what string
-	out  *bufio.Writer
-	buf  []byte
-}
-
-const hexDigits = "0123456789abcdef"
-
-// stop writes a line of a stop.
-func (p *printer) stop(st stepper.Stop) error {
-	if p.what == "none" {
-		return nil
+// seen takes a stop that was equal everywhere.
+func (f *stepFlags) seen(n uint64, st stepper.Stop, p *printer, t *trail) error {
+	t.add(st.PC)
+	if n&0x3ff == 0 {
+		f.steps.Store(n)
 	}
-	b := append(p.buf[:0], "0x"...)
-	b = appendHex(b, st.PC)
-	if p.what != "pc" && st.Why != stepper.Exited {
-		b = append(b, ' ')
-		b = append(b, p.insn(st.PC)...)
+	if f.output != "" {
+		return p.stop(st)
 	}
-	if note := describe(st); note != "" {
-		b = append(append(b, " ; "...), note...)
-	}
-	b = append(b, '\n')
-	if p.what == "regs" && st.Why != stepper.Exited {
-		a := p.g.Arch()
-		for k, r := range a.Regs[:a.Core] {
-			b = append(b, fmt.Sprintf("  %s=%0*x", r.Name, r.Bits/4, p.g.Regs().Reg(r.ID))...)
-			if k%4 == 3 || k == a.Core-1 {
-				b = append(b, '\n')
-			}
-		}
-	}
-	p.buf = b
-	_, err := p.out.Write(b)
-	return err
-}
-
-func appendHex(b []byte, v uint64) []byte {
-	shift := 60
-	for shift > 0 && v>>shift == 0 {
-		shift -= 4
-	}
-	for ; shift >= 0; shift -= 4 {
-		b = append(b, hexDigits[v>>shift&15])
-	}
-	return b
-}
-
-// describe tells of stops that are not just the end of a step.
-func describe(st stepper.Stop) string {
-	s := ""
-	switch st.Why {
-	case stepper.Stepped, stepper.TakenBranch:
-	case stepper.Signal:
-		s = fmt.Sprintf("signal %s code %d addr %#x", unix.SignalName(unix.Signal(st.Signo)), st.Code, st.Addr)
-	case stepper.Handler:
-		s = "handler of " + unix.SignalName(unix.Signal(st.Signo))
-	default:
-		s = st.Why.String()
-	}
-	if st.Note != "" {
-		s = strings.TrimPrefix(s+"; "+st.Note, "; ")
-	}
-	return s
-}
-
-// insn is the text of the instruction at an address.
-func (p *printer) insn(at uint64) string {
-	a := p.g.Arch()
-	i, err := a.Decode(p.g.Regs(), p.g.Mem(), at)
-	if err != nil {
-		return "<cannot be read>"
-	}
-	in := disasm.DecodeIT(disasm.ISA(a.ISA(i.State)), at, i.Bytes(), i.IT, p.symbol)
-	where := ""
-	if l, ok := p.m.Symbols().Find(at); ok {
-		where = "<" + l.String() + "> "
-	}
-	return where + in.Text
-}
-
-// symbol is the symbol that covers an address, and its value.
-func (p *printer) symbol(at uint64) (string, uint64) {
-	l, ok := p.m.Symbols().Find(at)
-	if !ok {
-		return "", 0
-	}
-	return l.Symbol, at - l.Off
-}
-
-// difference shows where contestants part.
-func (p *printer) difference(cs []stepper.Contestant, d *stepper.Difference, recent []uint64) {
-	w := p.out
-	fmt.Fprintf(w, "utemu: step %d differs:\n", d.Step)
-	for _, at := range recent {
-		mark := "  "
-		if at == d.From {
-			mark = "=>"
-		}
-		fmt.Fprintf(w, "%s %#x %s\n", mark, at, p.insn(at))
-	}
-	if len(recent) == 0 {
-		fmt.Fprintf(w, "=> %#x %s\n", d.From, p.insn(d.From))
-	}
-	width := 0
-	for _, c := range cs {
-		width = max(width, len(c.Name))
-	}
-	for k, c := range cs {
-		st := d.Stops[k]
-		fmt.Fprintf(w, "%-*s stops at %#x %s", width, c.Name, st.PC, p.insn(st.PC))
-		if s := describe(st); s != "" {
-			fmt.Fprintf(w, " ; %s", s)
-		}
-		fmt.Fprintln(w)
-	}
-	for _, r := range d.Regs {
-		var b bytes.Buffer
-		for k, c := range cs {
-			fmt.Fprintf(&b, " %s %#x", c.Name, r.Values[k])
-		}
-		fmt.Fprintf(w, "register %s:%s\n", r.Name, b.String())
-	}
+	return nil
 }

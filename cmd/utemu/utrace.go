@@ -55,6 +55,8 @@ func (r *reporter) ops() *hooks.Ops {
 			_ = r.attach(child)
 			return hooks.Run
 		},
+		VforkDone: func(*hooks.Call, int) hooks.Resume { return hooks.Run },
+
 		Exec:  func(*hooks.Call) hooks.Resume { return hooks.Run },
 		Exit:  func(*hooks.Call, int, *int) hooks.Resume { return hooks.Run },
 		Jctl:  func(_ *hooks.Call, _, _ int) hooks.Resume { return hooks.Run },

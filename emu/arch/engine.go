@@ -18,6 +18,10 @@ type Engine struct {
 	// after Boot; nil means the architecture has no such registers.
 	Hidden func(b Bare) (map[regset.ID][]Piece, error)
 
+	// Reserve is a load that makes a reservation (LDREX, LDXR, LWARX), which
+	// must not outlive the task's turn; nil means the architecture has none.
+	Reserve *Reserve
+
 	// PC is the address to start the engine at, where that is more than the
 	// PC register (Thumb's bit 0); nil means the PC register.
 	PC func(r regset.Regs) uint64
@@ -58,6 +62,12 @@ type Piece struct {
 	// Any: the part is one bit, which is set when any of the Size bytes is
 	// not zero; it is written as 0 or 1.
 	Any bool
+}
+
+// Reserve is an instruction that makes a reservation for the word it loads.
+type Reserve struct {
+	Code []byte // in memory's order
+	Base int    // libunicorn's number of the register that holds the address
 }
 
 // CPReg addresses an ARM coprocessor or AArch64 system register.

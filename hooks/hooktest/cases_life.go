@@ -153,6 +153,15 @@ var robustCases = []Case{
 		e.Guest.Reap()
 		require.Len(e, e.Reports(), 2)
 	}},
+	{202, "a callback that ends its goroutine", Forks, func(e *Env) {
+		e.Make(Program{call("clone", 0, "child"), call("wait4"), exit(3), mark("child"), call("getppid"), exit(0)})
+		e.Attach("A", hooks.EventClone, on1("clone 0x0", func(r *Report) {
+			e.AttachTo(r.Child, "B", hooks.EventSyscallEntry|hooks.EventReap, on1("syscall_entry getppid", func(*Report) { runtime.Goexit() }))
+			r.Child.SetLog(func(string) { e.note("log") })
+		}))
+		e.Exits(3)
+		e.Log("A clone 0x0", "B syscall_entry getppid", "log", "B release B")
+	}},
 	{203, "a slow callback", 0, func(e *Env) {
 		e.Make(plain)
 		in := newGate()

@@ -178,6 +178,18 @@ var threadCases = []Case{
 		e.Exits(3)
 		e.Log("A syscall_entry clone", "A "+cloned, "A syscall_entry exit_group", "B exit 0x300 0x300", "B release B")
 	}},
+	{102, "nobody waits for an orphan", Forks, func(e *Env) {
+		e.Make(Program{call("clone", 0, "child"), exit(3), mark("child"), exit(4)})
+		end := hooks.EventExit | hooks.EventDeath | hooks.EventReap
+		hold, child := e.held("B", end, nil, "clone 0x0")
+		e.Attach("A", hooks.EventClone|hooks.EventDeath, hold)
+		e.Start()
+		b := e.take(child)
+		e.Await("A death true 17")
+		e.Control(b, hooks.Run)
+		e.Exits(3)
+		e.Log("A clone 0x0", "A death true 17", "B exit 0x400 0x400", "B death true -1", "B reap", "B release B")
+	}},
 	{106, "a thread is its own", Threads, func(e *Env) {
 		e.Make(threaded(asleep, call("getppid"), exit(3)))
 		e.Attach("A", hooks.EventClone|hooks.EventSyscallExit, nil)
@@ -190,7 +202,7 @@ var threadCases = []Case{
 	{107, "holding the parent of a vfork with its memory", Forks, func(e *Env) {
 		const flags = unix.CLONE_VFORK | unix.CLONE_VM
 		e.Make(Program{call("clone", flags, "child"), call("wait4"), exit(3), mark("child"), call("getppid"), exit(0)})
-		g := e.Attach("A", hooks.EventClone|hooks.EventSyscallExit, do("clone 0x4100", func(r *Report) hooks.Action {
+		g := e.Attach("A", hooks.EventClone|hooks.EventVforkDone|hooks.EventSyscallExit, do("clone 0x4100", func(r *Report) hooks.Action {
 			e.AttachTo(r.Child, "B", hooks.EventSyscallExit|hooks.EventDeath|hooks.EventReap, nil)
 			return act(hooks.Stop)
 		}))
@@ -200,7 +212,38 @@ var threadCases = []Case{
 		e.Log("A clone 0x4100", "B syscall_exit getppid", "B death true 17")
 		e.Control(g, hooks.Run)
 		e.Exits(3)
-		e.Log("A syscall_exit clone", "B reap", "B release B", "A syscall_exit wait4")
+		e.Log("A vfork_done", "A syscall_exit clone", "B reap", "B release B", "A syscall_exit wait4")
+	}},
+	{107, "killed while waiting for the child of a vfork", Forks, func(e *Env) {
+		e.Make(Program{call("clone", unix.CLONE_VFORK|unix.CLONE_VM, "child"), exit(3), mark("child"), exit(0)})
+		hold, child := e.held("B", hooks.EventExit, nil, "clone 0x4100")
+		e.Attach("A", hooks.EventClone|hooks.EventVforkDone|hooks.EventDeath, hold)
+		e.Start()
+		b := e.take(child)
+		e.Send(unix.SIGKILL)
+		e.Await("A death true 17")
+		e.Control(b, hooks.Run)
+		e.Dies(unix.SIGKILL)
+		e.Log("A clone 0x4100", "A death true 17", "B exit 0x0 0x0")
+	}},
+	{108, "job control of threads", Threads | JobControl | Real, func(e *Env) {
+		e.Make(threaded(asleep, raise(unix.SIGTSTP), exit(3)))
+		hold, child := e.held("B", hooks.EventJctl, nil, cloned)
+		e.Attach("A", hooks.EventClone|hooks.EventJctl, hold)
+		e.Start()
+		b := e.take(child)
+		e.Control(b, hooks.Run)
+		require.NoError(e, e.Task.WaitStop(e.Ctx))
+		require.NoError(e, b.Task().WaitStop(e.Ctx))
+		e.Send(unix.SIGCONT)
+		e.Exits(3)
+		// Each tells of its stop, the last one of what the parent is told; who is
+		// first tells that it is over.
+		lines := map[string]int{}
+		for _, l := range e.Reports() {
+			lines[l[2:]]++
+		}
+		require.Equal(e, map[string]int{cloned: 1, "jctl 5 0": 1, "jctl 5 5": 1, "jctl 6 6": 1}, lines)
 	}},
 	{206, "threads that control each other", Threads, func(e *Env) {
 		three := Program{call("getppid"), call("getppid"), call("getppid")}
@@ -215,7 +258,6 @@ var threadCases = []Case{
 				for _, r := range []hooks.Resume{hooks.Stop, hooks.Report, hooks.Interrupt, hooks.Stop} {
 					_ = g.Control(r) // ErrGone when the other has ended
 				}
-				_ = g.Barrier(e.Ctx)
 				_ = g.Examine(func(x *hooks.Examiner) error { _ = x.Regs().Reg(x.Arch().PC); return nil })
 				_ = g.Control(hooks.Run)
 				return hooks.Action{}

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/hooks"
 	"github.com/utemu/utemu/hooks/hooktest"
@@ -33,11 +35,111 @@ func TestGuests(t *testing.T) {
 	}
 }
 
+// Guests have no ptrace: the ledger says so of its behaviours.
+func TestNoPtrace(t *testing.T) {
+	for _, i := range isas {
+		t.Run(i.name, func(t *testing.T) {
+			const traceMe, pokeUser, attach, sysemu, getSiginfo = 0, 6, 16, 31, 0x4202
+			for _, request := range []int{traceMe, pokeUser, attach, sysemu, getSiginfo} {
+				g := newGuest(t, context.Background(), i, hooktest.Program{
+					{Kind: hooktest.Call, Name: "ptrace", Args: []any{request, hooktest.Self, 0, 0}}, {Kind: hooktest.Call, Name: "exit_group", Args: []any{0}},
+				})
+				var errno unix.Errno
+				e, err := g.Task.Attach(hooks.AttachCreate, &hooks.Ops{SyscallExit: func(_ *hooks.Call, s *hooks.Syscall) hooks.Resume {
+					_, errno = s.Result()
+					return hooks.Run
+				}}, nil)
+				require.NoError(t, err)
+				require.NoError(t, e.SetEvents(hooks.EventSyscallExit))
+				_, err = g.Run()
+				require.NoError(t, err)
+				require.Equal(t, unix.ENOSYS, errno)
+			}
+		})
+	}
+}
+
+// The cases of job control run as the child of another guest: when the first is
+// stopped, this process is.
+func TestStoppedGuests(t *testing.T) {
+	for _, i := range isas {
+		t.Run(i.name, func(t *testing.T) {
+			hooktest.Run(t, hooktest.Maker{Name: i.name, Has: hooktest.Real | hooktest.Threads | hooktest.JobControl, Only: hooktest.JobControl,
+				New: func(t testing.TB, ctx context.Context, p hooktest.Program) *hooktest.Guest {
+					return newChild(t, ctx, i, p)
+				}})
+		})
+	}
+}
+
+// childID is the number that the first child of a guest gets.
+const childID = 4 << 20
+
+// newChild makes a task that runs a program of its parent, which waits for it.
+func newChild(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *hooktest.Guest {
+	parent := hooktest.Program{
+		{Kind: hooktest.Call, Name: "clone", Args: []any{0, "case"}}, {Kind: hooktest.Call, Name: "wait4"},
+		{Kind: hooktest.Call, Name: "exit_group", Args: []any{0}}, {Kind: hooktest.Mark, Label: "case"},
+	}
+	m, g := newMachine(t, ctx, i, slices.Concat(parent, p), childID)
+	// The child is there, and does not run before this is told to go on.
+	made, on := make(chan *hooks.Task, 1), make(chan struct{})
+	e, err := g.Task.Attach(hooks.AttachCreate, &hooks.Ops{Clone: func(_ *hooks.Call, _ uint64, child *hooks.Task) hooks.Resume {
+		made <- child
+		select {
+		case <-on:
+		case <-ctx.Done():
+		}
+		return hooks.Detach
+	}}, nil)
+	require.NoError(t, err)
+	require.NoError(t, e.SetEvents(hooks.EventClone))
+	run, ended := g.Run, make(chan error, 1)
+	go func() {
+		_, err := run()
+		ended <- err
+	}()
+	select {
+	case g.Task = <-made:
+	case err := <-ended:
+		t.Fatal("there is no child: ", err)
+	}
+	require.Equal(t, childID, g.Task.ID())
+	born, child := g.Born, g.Task.Guest()
+	g.Ops = g.Ops[len(parent):]
+	g.Insns = slices.DeleteFunc(g.Insns, func(pc uint64) bool { return pc < g.Labels["case"] })
+	g.Born = func(op int, label string) uint64 { return born(op+len(parent), label) }
+	g.Send = func(no unix.Signal) { m.Kernel().Send(child, no) }
+	g.Run = func() (int, error) {
+		close(on)
+		err := <-ended
+		return status(child), err
+	}
+	return g
+}
+
+// status is the wait status of a task's process, which has ended.
+func status(k *emu.Task) int {
+	if s := k.Proc.Group(); s != nil {
+		return s.Wait()
+	}
+	if s := k.Status(); s != nil {
+		return s.Wait()
+	}
+	return 0
+}
+
 // newGuest loads a program into a machine of its own.
 func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *hooktest.Guest {
+	_, g := newMachine(t, ctx, i, p, os.Getpid())
+	return g
+}
+
+// newMachine makes a machine for a program whose task has the number self.
+func newMachine(t testing.TB, ctx context.Context, i *isa, p hooktest.Program, self int) (*utemu.Machine, *hooktest.Guest) {
 	a := archOf(t, i)
 	dir := t.TempDir()
-	code, g := i.assemble(a, p, dir)
+	code, g := i.assemble(a, p, self, dir)
 	path := filepath.Join(dir, "program")
 	require.NoError(t, os.WriteFile(path, i.image(a, code, base), 0o755))
 	for l, at := range g.Labels {
@@ -73,10 +175,7 @@ func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 		if err := errors.Join(k.Run(ctx), m.Kernel().Wait()); err != nil {
 			return 0, err
 		}
-		if s := k.Proc.Group(); s != nil {
-			return s.Wait(), nil
-		}
-		return k.Status().Wait(), nil
+		return status(k), nil
 	}
 	t.Cleanup(func() {
 		if ran {
@@ -84,7 +183,7 @@ func newGuest(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 		}
 		require.NoError(t, m.Close())
 	})
-	return g
+	return m, g
 }
 
 func archOf(t testing.TB, i *isa) *arch.Arch {
@@ -130,6 +229,7 @@ type code struct {
 	b    []byte
 	at   []uint64 // where instructions start
 	data []byte   // at dataAt
+	self int      // the task's number
 }
 
 const (
@@ -170,7 +270,7 @@ func (i *isa) function(w *code, at uint64) uint64 {
 // args are the arguments of a call, with its structures in the data.
 func (i *isa) args(w *code, o hooktest.Op, g *hooktest.Guest, dir string) (v []uint64) {
 	for _, x := range o.Args {
-		v = append(v, value(x, os.Getpid(), bufAt, g.Labels))
+		v = append(v, value(x, w.self, bufAt, g.Labels))
 	}
 	mask := func(m uint64) []byte {
 		if w.a.Word == 8 {
@@ -235,12 +335,12 @@ func (w *code) word(v uint32) {
 	w.insn(b...)
 }
 
-func (i *isa) assemble(a *arch.Arch, p hooktest.Program, dir string) ([]byte, *hooktest.Guest) {
+func (i *isa) assemble(a *arch.Arch, p hooktest.Program, self int, dir string) ([]byte, *hooktest.Guest) {
 	g := &hooktest.Guest{Labels: map[string]uint64{}}
 	born := map[int]uint64{}
 	var w *code
 	for range 2 { // the second time with all labels
-		w = &code{a: a}
+		w = &code{a: a, self: self}
 		g.Ops = nil
 		for n, o := range p {
 			g.Ops = append(g.Ops, w.pc())

@@ -107,10 +107,9 @@ const (
 	Exec                           // execve of a label
 	Threads                        // clone with CLONE_THREAD
 	Real                           // instructions run on an emulated CPU
-	TrapFlag                       // the guest can set a trap flag
 )
 
-var featureNames = []string{"handlers", "forks", "job control", "exec of a label", "threads", "an emulated CPU", "a trap flag"}
+var featureNames = []string{"handlers", "forks", "job control", "exec of a label", "threads", "an emulated CPU"}
 
 func (f Feature) String() string {
 	var l []string
@@ -126,6 +125,7 @@ func (f Feature) String() string {
 type Maker struct {
 	Name string
 	Has  Feature
+	Only Feature // run only the cases that need one of these, if it is not 0
 	New  func(t testing.TB, ctx context.Context, p Program) *Guest
 }
 
@@ -135,7 +135,7 @@ const patience = 30 * time.Second
 // Run runs all cases that tasks of the maker's kind can be held to.
 func Run(t *testing.T, m Maker) {
 	for _, c := range Cases {
-		if missing := c.Needs &^ m.Has; missing != 0 {
+		if missing := c.Needs &^ m.Has; missing != 0 || m.Only != 0 && c.Needs&m.Only == 0 {
 			continue
 		}
 		t.Run(fmt.Sprintf("%03d %s", c.N, c.Name), func(t *testing.T) { run(t, m, c) })
@@ -411,6 +411,9 @@ func (e *Env) Ops(name string, f Reply) *hooks.Ops {
 		},
 		Clone: func(c *hooks.Call, flags uint64, child *hooks.Task) hooks.Resume {
 			return reply(&Report{Call: c, Line: fmt.Sprintf("clone %#x", flags&^0xff), Child: child}).Resume
+		},
+		VforkDone: func(c *hooks.Call, _ int) hooks.Resume {
+			return reply(&Report{Call: c, Line: "vfork_done"}).Resume
 		},
 		Exec: func(c *hooks.Call) hooks.Resume { return reply(&Report{Call: c, Line: "exec"}).Resume },
 		Exit: func(c *hooks.Call, orig int, code *int) hooks.Resume {

@@ -15,7 +15,7 @@ import (
 func TestToy(t *testing.T) {
 	hooktest.Run(t, hooktest.Maker{
 		Name: "toy",
-		Has:  hooktest.Handlers | hooktest.Forks | hooktest.JobControl | hooktest.Exec,
+		Has:  hooktest.Handlers | hooktest.Forks | hooktest.JobControl | hooktest.Exec | hooktest.Threads,
 		New: func(_ testing.TB, ctx context.Context, p hooktest.Program) *hooktest.Guest {
 			code, g := assembleToy(p)
 			k := toy.New(ctx, code)

@@ -3,6 +3,8 @@
 package conform
 
 import (
+	"bytes"
+	"debug/elf"
 	"errors"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +45,10 @@ func (k *kernel) Exit(*emu.Task, bool) int { return 0 }
 func (k *kernel) Wake(*emu.Task) {}
 
 // Make is a steptest.Maker: a task in a process of its own.
-func Make(a *arch.Arch, code []byte) (stepper.Target, func() error, error) {
+func Make(a *arch.Arch, code []byte, args ...string) (stepper.Target, func() error, error) {
+	if bytes.HasPrefix(code, []byte(elf.ELFMAG)) {
+		return load(code, args)
+	}
 	if len(code) > steptest.Size {
 		return nil, nil, unix.ENOMEM
 	}

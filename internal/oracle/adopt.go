@@ -16,6 +16,7 @@ const (
 	atPhdr        = 3
 	atBase        = 7
 	atEntry       = 9
+	atSysinfo     = 32
 	atSysinfoEhdr = 33
 )
 
@@ -28,7 +29,7 @@ var own = map[uint64]bool{
 	16: true, 26: true, 29: true, 30: true, // AT_HWCAP to AT_HWCAP4
 	19: true, 20: true, 21: true, 22: true, // caches, PowerPC
 	27: true, 28: true, // AT_RSEQ_*
-	32: true, atSysinfoEhdr: true,
+	atSysinfo: true, atSysinfoEhdr: true,
 	34: true, 35: true, 36: true, 37: true, 40: true, 41: true, 42: true, 43: true, 44: true, 45: true, 46: true, 47: true, // caches
 	51: true, // AT_MINSIGSTKSZ
 }
@@ -148,8 +149,13 @@ func agree(a *arch.Arch, ours, theirs []entry, p Process) error {
 	var free []uint64
 	missing := map[uint64]uint64{}
 	for _, e := range ours {
-		if own[e.typ] && e.typ != 15 && e.typ != 24 { // those point into the old stack
-			missing[e.typ] = e.val
+		switch e.typ {
+		case 15, 24: // point into the old stack
+		case atSysinfo, atSysinfoEhdr: // a vDSO that p does not have
+		default:
+			if own[e.typ] {
+				missing[e.typ] = e.val
+			}
 		}
 	}
 	for _, e := range theirs {

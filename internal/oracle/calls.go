@@ -14,6 +14,8 @@ type call struct {
 	place placing
 	// absent: the emulator has no such call; the other side is not to have it.
 	absent bool
+	// lacking: qemu-user does not have it, and says ENOSYS.
+	lacking bool
 	// pids are arguments that name processes or threads: each side has its own.
 	pids []int
 	// last: nothing of the program comes after it.
@@ -45,6 +47,7 @@ const (
 	whyHost   = "names and limits of the machine"
 	whyStat   = "descriptors are of different pipes"
 	whyRandom = "random bytes"
+	whyQemu   = "qemu-user does not have it"
 )
 
 // calls are the rows, by the names of system calls.
@@ -78,6 +81,8 @@ var calls = map[string]call{
 	"getrlimit":  {why: whyHost, out: []output{{arg: 1, name: "rlimit"}}},
 	"rseq":       {why: "the emulator has no rseq", absent: true},
 
+	"set_robust_list": {why: whyQemu, lacking: true}, "get_robust_list": {why: whyQemu, lacking: true},
+
 	"fstat": {why: whyStat, out: []output{{arg: 1, name: "stat"}}}, "fstat64": {why: whyStat, out: []output{{arg: 1, name: "stat64"}}},
 	"newfstatat": {why: whyStat, out: []output{{arg: 2, name: "stat"}}}, "fstatat64": {why: whyStat, out: []output{{arg: 2, name: "stat64"}}},
 	"statx":    {why: whyStat, out: []output{{arg: 4, size: 256}}},
@@ -107,6 +112,18 @@ var reads = map[string]string{
 	"rdrand": whyRandom, "rdseed": whyRandom, "rdpid": "number of the CPU", "rdtscp": whyTime, "sgdt": whyHost, "sidt": whyHost, "smsw": whyHost, "str": whyHost, "sldt": whyHost,
 }
 
+// deviation is a known mistake of qemu-user 7.2 in an instruction.
+type deviation struct {
+	why  string
+	regs []string // that are wrong
+}
+
+// deviations are by the names of instructions. That the stub stops one
+// instruction late after a system call, Step of its process knows.
+var deviations = map[string]deviation{
+	"syscall": {"qemu-x86_64 leaves rcx and r11 as they are", []string{"rcx", "r11"}},
+}
+
 // The flags of x86 that instructions leave undefined.
 const (
 	fCF = 1 << 0
@@ -115,6 +132,8 @@ const (
 	fZF = 1 << 6
 	fSF = 1 << 7
 	fOF = 1 << 11
+
+	arithmetic = fCF | fPF | fAF | fZF | fSF | fOF
 )
 
 // undefined are the flags that an instruction leaves undefined (Intel SDM

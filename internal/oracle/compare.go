@@ -3,14 +3,15 @@ package oracle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
-	"github.com/utemu/utemu/internal/disasm"
 	"github.com/utemu/utemu/stepper"
 )
 
@@ -51,8 +52,9 @@ type session struct {
 
 	// Of the step that is under way.
 	ctx   context.Context
-	ran   []arch.Insn // what the oracle has run
-	last  Stop        // what that came to
+	ran   []arch.Insn   // what the oracle has run
+	last  Stop          // what that came to
+	st    *stepper.Stop // what it came to in the emulator
 	calls []made
 	put   []saved // registers of the emulator to be put back
 	diff  *Difference
@@ -208,7 +210,7 @@ func (s *session) advance(to uint64) error {
 	if err != nil { // the fetch will fault there too
 		i = arch.Insn{PC: s.p.Regs().Reg(s.g.Arch().PC)}
 	}
-	if b, ok := s.p.(Blocker); ok && s.cfg.Mode == stepper.Block && !i.Is(arch.IsSyscall) {
+	if b, ok := s.p.(Blocker); ok && s.cfg.Mode == stepper.Block && !i.Is(arch.IsSyscall) && s.plain(i) {
 		if s.last, err = b.StepBlock(s.ctx, &i); err == nil {
 			s.straight(i)
 		}
@@ -223,8 +225,68 @@ func (s *session) single(i *arch.Insn, to uint64) (err error) {
 	if i.Is(arch.IsSyscall) {
 		return s.syscall(i, to)
 	}
+	if s.cfg.Mode != stepper.Insn && s.st != nil && reads[s.mnemonic(i)] != "" {
+		before := slices.Clone(s.p.Regs().vals)
+		if s.last, err = s.p.Step(s.ctx, i, to); err == nil && s.last == (Stop{}) {
+			err = s.mimic(before)
+		}
+		return err
+	}
 	s.last, err = s.p.Step(s.ctx, i, to)
 	return err
+}
+
+// mimic gives the oracle the emulator's result of an instruction in the middle
+// of a block: the emulator, which has run it before, runs it once more, from
+// the registers that the oracle had.
+func (s *session) mimic(before []uint64) error {
+	if s.st.Why == stepper.Exited || s.st.Why == stepper.Signal {
+		return nil
+	}
+	a := s.g.Arch()
+	r := s.g.Regs()
+	ours := make([]uint64, len(before))
+	for k, reg := range a.Regs[:a.Core] {
+		ours[k] = r.Reg(reg.ID)
+		r.SetReg(reg.ID, before[k]&maskOf(reg)|ours[k]&^maskOf(reg))
+	}
+	_, err := s.g.Resume(s.ctx, stepper.Limit{Insns: 1, Hold: true})
+	s.copyRegs()
+	for k, reg := range a.Regs[:a.Core] {
+		r.SetReg(reg.ID, ours[k])
+	}
+	return err
+}
+
+// maskOf are the bits of a register that count.
+func maskOf(r arch.Reg) uint64 {
+	mask := r.Mask
+	if mask == 0 {
+		mask = ^uint64(0)
+	}
+	if r.Bits < 64 {
+		mask &= 1<<r.Bits - 1
+	}
+	return mask
+}
+
+// plain tells whether the straight code from i on has no instruction whose
+// result is the machine's.
+func (s *session) plain(i arch.Insn) bool {
+	for range 512 {
+		if reads[s.mnemonic(&i)] != "" {
+			return false
+		}
+		if i.Is(arch.IsBranch) && !i.Is(arch.IsCond) {
+			return true
+		}
+		f, err := s.g.Arch().Follow(i, s.g.Mem())
+		if err != nil {
+			return true
+		}
+		i = f
+	}
+	return false
 }
 
 // straight notes what a block has run, from i on.
@@ -287,7 +349,7 @@ func (s *session) syscall(i *arch.Insn, to uint64) error {
 // step makes a step on both sides and compares.
 func (s *session) step() (stepper.Stop, error) {
 	a := s.g.Arch()
-	s.ran, s.calls, s.put, s.last = s.ran[:0], s.calls[:0], s.put[:0], Stop{}
+	s.ran, s.calls, s.put, s.last, s.st = s.ran[:0], s.calls[:0], s.put[:0], Stop{}, nil
 	from := s.g.Regs().Reg(a.PC)
 	sp := s.g.Regs().Reg(a.SP)
 	st, err := s.cfg.Strategy.Step(s.ctx, s.g, s.cfg.Mode)
@@ -306,10 +368,11 @@ func (s *session) step() (stepper.Stop, error) {
 		s.rep.Ended = "the program has called execve"
 		return st, nil
 	}
+	s.st = &st
 	if err := s.follow(st); err != nil {
 		return st, err
 	}
-	if err := s.outputs(); err != nil {
+	if err := errors.Join(s.outputs(), s.cleared()); err != nil {
 		return st, err
 	}
 	if st.Why == stepper.Handler && s.last == (Stop{}) && s.p.Regs().Reg(a.PC) == st.PC {
@@ -414,11 +477,11 @@ func (s *session) frame(st stepper.Stop, sp uint64) error {
 	return nil
 }
 
-// copyRegs gives the oracle the emulator's registers.
+// copyRegs gives the oracle the emulator's registers but the PC.
 func (s *session) copyRegs() {
 	a := s.g.Arch()
 	for _, r := range a.Regs[:a.Core] {
-		if r.Mask == 0 {
+		if r.Mask == 0 && r.ID != a.PC {
 			s.p.Regs().SetReg(r.ID, s.g.Regs().Reg(r.ID))
 		}
 	}
@@ -433,9 +496,11 @@ func (s *session) outputs() error {
 			return nil
 		}
 		ours := s.g.Regs().Reg(a.ABI.Ret)
-		if m.call.result && a.Addr(m.result) != a.Addr(ours) {
-			s.pids[ours] = m.result
-			s.p.Regs().SetReg(a.ABI.Ret, ours)
+		if (m.call.result || m.lacking && s.p.Qemu()) && a.Addr(m.result) != a.Addr(ours) {
+			if m.why == whyPID {
+				s.pids[ours] = m.result
+			}
+			s.copyRegs() // with the flag for errors, where there is one
 			s.rep.Explained[m.name+": "+m.why]++
 		}
 		for _, o := range m.out {
@@ -463,189 +528,4 @@ func (s *session) output(m made, o output, size int) error {
 	s.rep.Explained[m.name+": "+m.why]++
 	_, err := s.p.WriteAt(x, at)
 	return err
-}
-
-// differ compares stops and registers.
-func (s *session) differ(st stepper.Stop, from uint64) *Difference {
-	a := s.g.Arch()
-	d := &Difference{Difference: stepper.Difference{Step: s.rep.Steps + 1, From: from, Stops: []stepper.Stop{st, s.theirs()}}}
-	theirs := d.Stops[1]
-	if st.Why == stepper.Exited || theirs.Why == stepper.Exited {
-		if st.Why == theirs.Why && st.Code == theirs.Code {
-			return nil
-		}
-		return d
-	}
-	same := a.Addr(st.PC) == a.Addr(theirs.PC) && (st.Why == stepper.Signal) == (theirs.Why == stepper.Signal) && (st.Why != stepper.Signal || st.Signo == theirs.Signo)
-	for _, r := range a.Regs[:a.Core] {
-		mask := r.Mask
-		if mask == 0 {
-			mask = ^uint64(0)
-		}
-		if r.Bits < 64 {
-			mask &= 1<<r.Bits - 1
-		}
-		x, y := s.g.Regs().Reg(r.ID), s.p.Regs().Reg(r.ID)
-		if (x^y)&mask != 0 {
-			d.Regs = append(d.Regs, stepper.RegDifference{Name: r.Name, Values: []uint64{x, y}})
-		}
-	}
-	if same && (d.Regs == nil || s.explain(d)) {
-		return nil
-	}
-	return d
-}
-
-// theirs is the oracle's stop as one of package stepper.
-func (s *session) theirs() stepper.Stop {
-	o := stepper.Stop{Why: stepper.Stepped, PC: s.p.Regs().Reg(s.g.Arch().PC)}
-	switch {
-	case s.last.Exited:
-		o = stepper.Stop{Why: stepper.Exited, Code: s.last.Status}
-	case s.last.Signo != 0:
-		o.Why, o.Signo = stepper.Signal, s.last.Signo
-	}
-	return o
-}
-
-// explain tells whether the registers that differ may, after what has run. The
-// oracle then takes the emulator's.
-func (s *session) explain(d *Difference) bool {
-	var why string
-	var flags uint64
-	for k := range s.ran {
-		i := &s.ran[k]
-		name := s.mnemonic(i)
-		if i.Is(arch.IsTime) {
-			why = name + ": " + whyTime
-		} else if r, ok := reads[name]; ok {
-			why = name + ": " + r
-		}
-		flags |= undefinedBy(name)
-	}
-	if why == "" {
-		for _, r := range d.Regs {
-			if r.Name != "eflags" || (r.Values[0]^r.Values[1])&^flags&0xcd5 != 0 {
-				return false
-			}
-		}
-		why = "flags that instructions leave undefined"
-	}
-	a := s.g.Arch()
-	for _, r := range d.Regs {
-		reg, _ := a.RegByName(r.Name)
-		v := r.Values[0]
-		if reg.Mask != 0 {
-			v = r.Values[0]&reg.Mask | r.Values[1]&^reg.Mask
-		}
-		s.p.Regs().SetReg(reg.ID, v)
-	}
-	s.rep.Explained[why]++
-	return true
-}
-
-// mnemonic is the name of an instruction.
-func (s *session) mnemonic(i *arch.Insn) string {
-	text := disasm.DecodeIT(disasm.ISA(s.g.Arch().ISA(i.State)), i.PC, i.Bytes(), i.IT, nil).Text
-	for {
-		name, rest, _ := strings.Cut(text, " ")
-		switch name {
-		case "lock", "rep", "repz", "repnz", "data16", "bnd", "notrack":
-			text = rest
-			continue
-		}
-		return name
-	}
-}
-
-// undefinedBy are the flags that the instruction of a name leaves undefined.
-func undefinedBy(name string) uint64 {
-	if f, ok := undefined[name]; ok || name == "" {
-		return f
-	}
-	if strings.ContainsAny(name[len(name)-1:], "bwlq") {
-		return undefined[name[:len(name)-1]]
-	}
-	return 0
-}
-
-// memory compares all memory that the program may write, but what lies below
-// the stack pointer.
-func (s *session) memory(from uint64) error {
-	sp := s.g.Regs().Reg(s.g.Arch().SP)
-	var l []emu.VMA
-	s.g.Task().Proc.Space.VMAs(func(v *emu.VMA) bool {
-		if v.Prot&(arch.Read|arch.Write) == arch.Read|arch.Write && v.Flags&emu.MapShared == 0 {
-			l = append(l, *v)
-		}
-		return true
-	})
-	const piece = 1 << 16
-	x, y := make([]byte, piece), make([]byte, piece)
-	for _, v := range l {
-		at := v.Addr
-		if v.Addr <= sp && sp < v.End {
-			at = sp
-		}
-		for ; at < v.End; at += piece {
-			n := min(piece, int(v.End-at))
-			if _, err := s.g.Mem().ReadAt(x[:n], at); err != nil {
-				return err
-			}
-			if err := s.read(y[:n], at); err != nil {
-				return err
-			}
-			s.rep.Bytes += uint64(n)
-			if !bytes.Equal(x[:n], y[:n]) {
-				s.diff = memoryDifference(x[:n], y[:n], at)
-				s.diff.Step, s.diff.From = s.rep.Steps, from
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-// read reads the oracle's memory; what is not there is zero, as a page that
-// nobody has touched.
-func (s *session) read(p []byte, at uint64) error {
-	if _, err := s.p.ReadAt(p, at); err == nil {
-		return nil
-	}
-	for n := 0; n < len(p); {
-		k := min(len(p)-n, int(emu.PageSize-(at+uint64(n))%emu.PageSize))
-		if _, err := s.p.ReadAt(p[n:n+k], at+uint64(n)); err != nil {
-			clear(p[n : n+k])
-		}
-		n += k
-	}
-	return s.ctx.Err()
-}
-
-// memoryDifference tells of the first byte that differs.
-func memoryDifference(x, y []byte, at uint64) *Difference {
-	k := 0
-	for x[k] == y[k] {
-		k++
-	}
-	end := min(len(x), k+16)
-	return &Difference{What: fmt.Sprintf("memory at %#x: emulator % x, oracle % x", at+uint64(k), x[k:end], y[k:end])}
-}
-
-// String says where they part, in one line.
-func (d *Difference) String() string {
-	if d.What != "" {
-		return fmt.Sprintf("after step %d, at %#x: %s", d.Step, d.From, d.What)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "step %d from %#x: emulator %s at %#x, oracle %s at %#x", d.Step, d.From, d.Stops[0].Why, d.Stops[0].PC, d.Stops[1].Why, d.Stops[1].PC)
-	for _, st := range d.Stops {
-		if st.Signo != 0 {
-			fmt.Fprintf(&b, ", signal %d", st.Signo)
-		}
-	}
-	for _, r := range d.Regs {
-		fmt.Fprintf(&b, "; %s %#x and %#x", r.Name, r.Values[0], r.Values[1])
-	}
-	return b.String()
 }

@@ -28,9 +28,12 @@ type Process interface {
 	// Regs are the core registers of the stop; changes count from the next Step.
 	Regs() *Regs
 	// Step runs i, the instruction at the PC. A signal that the last stop told
-	// of is delivered first. If i is a system call, to is where it is expected
-	// to come back to.
+	// of is delivered first. If i is a system call, or opens an atomic sequence
+	// that the emulator has run as one step, to is where that is expected to
+	// lead; 0 is unknown.
 	Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error)
+	// Qemu tells that it is qemu-user, with its own mistakes.
+	Qemu() bool
 	// Frames tells whether the process can go on from the frame of a signal
 	// handler that the emulator has made.
 	Frames() bool
@@ -77,7 +80,8 @@ type Regs struct {
 
 var _ regset.Regs = (*Regs)(nil)
 
-func newRegs(a *arch.Arch) *Regs {
+// NewRegs makes the registers of a Process, all zero.
+func NewRegs(a *arch.Arch) *Regs {
 	r := &Regs{arch: a, vals: make([]uint64, a.Core), dirty: make([]bool, a.Core)}
 	for k, reg := range a.Regs[:a.Core] {
 		for int(reg.ID) >= len(r.index) {

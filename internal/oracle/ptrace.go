@@ -46,7 +46,7 @@ func (n *native) names() map[string]*uint64 {
 // (runtime.LockOSThread), here and as long as the process lives: the kernel
 // lets nobody else trace it.
 func StartNative(p Program) (Process, error) {
-	n := &native{regs: newRegs(p.Arch)}
+	n := &native{regs: NewRegs(p.Arch)}
 	names := n.names()
 	for _, r := range p.Arch.Regs[:p.Arch.Core] {
 		at := names[r.Name]
@@ -173,6 +173,7 @@ func (n *native) StepBlock(ctx context.Context, i *arch.Insn) (Stop, error) {
 // step makes a request until it has run something. What is not about the
 // instruction itself, such as a signal from another process, is passed on.
 func (n *native) step(ctx context.Context, req int, i *arch.Insn) (Stop, error) {
+	defer context.AfterFunc(ctx, func() { _ = unix.Kill(n.pid, unix.SIGKILL) })()
 	for {
 		if err := ctx.Err(); err != nil {
 			return Stop{}, err
@@ -232,6 +233,9 @@ func (n *native) Name() string { return "ptrace" }
 
 // Regs implements Process.
 func (n *native) Regs() *Regs { return n.regs }
+
+// Qemu implements Process.
+func (n *native) Qemu() bool { return false }
 
 // Frames implements Process.
 func (n *native) Frames() bool { return true }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +36,7 @@ const qemuTimeout = time.Minute
 // StartQemu starts a program under qemu-user: its commands are found in PATH
 // by the names of the architectures.
 func StartQemu(p Program) (Process, error) {
-	q := &qemu{regs: newRegs(p.Arch), name: "qemu-" + p.Arch.Name}
+	q := &qemu{regs: NewRegs(p.Arch), name: "qemu-" + p.Arch.Name}
 	path, err := exec.LookPath(q.name)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: %w", err)
@@ -88,7 +87,7 @@ func (q *qemu) start(path string, p Program) error {
 func (q *qemu) connect(socket string) error {
 	deadline := time.Now().Add(qemuTimeout)
 	for {
-		c, err := net.Dial("unix", socket)
+		c, err := dial(socket, qemuTimeout)
 		if err == nil {
 			q.remote = newRemote(c)
 			return nil
@@ -168,16 +167,17 @@ func (q *qemu) flush() error {
 
 // Step implements Process. After a system call the stub stops one instruction
 // late, where the CPU loop of qemu has gone on by itself: a breakpoint where
-// the call comes back to stops it in time.
+// the call comes back to stops it in time. On AArch64 and PowerPC each of its
+// steps clears the reservation of a load, so that the conditional store would
+// always fail: such a sequence runs up to a breakpoint as well.
 func (q *qemu) Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error) {
 	if err := errors.Join(ctx.Err(), q.flush()); err != nil {
 		return Stop{}, err
 	}
-	if err := q.c.SetDeadline(time.Now().Add(qemuTimeout)); err != nil {
-		return Stop{}, err
-	}
+	defer context.AfterFunc(ctx, q.c.Shutdown)()
 	how := "s"
-	if i.Is(arch.IsSyscall) {
+	run := i.Is(arch.IsSyscall) || i.Is(arch.IsLoadLink) && to != 0 && to != q.regs.arch.After(*i).PC
+	if run {
 		how = "c"
 		if err := q.done("Z0,%x,%d", to, q.regs.arch.MinInsn); err != nil {
 			return Stop{}, err
@@ -194,7 +194,7 @@ func (q *qemu) Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error) 
 	if err != nil || st.Exited {
 		return st, err
 	}
-	if i.Is(arch.IsSyscall) {
+	if run {
 		if err := q.done("z0,%x,%d", to, q.regs.arch.MinInsn); err != nil {
 			return st, err
 		}
@@ -222,14 +222,15 @@ func (q *qemu) stopped(p string) (Stop, error) {
 		return Stop{}, fmt.Errorf("remote protocol: stop reply %q", p)
 	}
 	switch p[0] {
-	case 'W':
+	case 'W', 'X':
+		// It waits for the acknowledgement before it goes.
+		_, err := q.c.Write([]byte("+"))
 		q.ended = true
 		q.reap(0)
-		return Stop{Exited: true, Status: int(n) << 8}, nil
-	case 'X':
-		q.ended = true
-		q.reap(0)
-		return Stop{Exited: true, Status: hostSignal(int(n))}, nil
+		if p[0] == 'X' {
+			return Stop{Exited: true, Status: hostSignal(int(n))}, err
+		}
+		return Stop{Exited: true, Status: int(n) << 8}, err
 	case 'T', 'S':
 		q.sig = int(n)
 		return Stop{Signo: hostSignal(int(n))}, nil
@@ -267,6 +268,9 @@ func (q *qemu) Name() string { return q.name }
 
 // Regs implements Process.
 func (q *qemu) Regs() *Regs { return q.regs }
+
+// Qemu implements Process.
+func (q *qemu) Qemu() bool { return true }
 
 // Frames implements Process: its handlers return through code of its own.
 func (q *qemu) Frames() bool { return false }

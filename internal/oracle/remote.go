@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu/arch"
 )
@@ -17,13 +20,66 @@ import (
 // remote is a connection by the remote serial protocol of gdb (gdb's manual,
 // appendix E), as far as stepping needs it.
 type remote struct {
-	c   net.Conn
+	c   *socket
 	r   *bufio.Reader
 	out []byte
 	ack bool // the last packet from there is still to be acknowledged
 }
 
-func newRemote(c net.Conn) *remote { return &remote{c: c, r: bufio.NewReaderSize(c, 1<<14)} }
+// socket is a connection whose calls block: a step waits twice for the stub, and
+// the runtime's poller would double what that takes.
+type socket struct{ fd int }
+
+// dial connects to a socket of the file system. A read that takes longer than
+// the timeout fails.
+func dial(path string, timeout time.Duration) (*socket, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	s := &socket{fd}
+	tv := unix.NsecToTimeval(timeout.Nanoseconds())
+	if err := errors.Join(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv), unix.Connect(fd, &unix.SockaddrUnix{Name: path})); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *socket) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(s.fd, p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+func (s *socket) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		k, err := unix.SendmsgN(s.fd, p[n:], nil, nil, unix.MSG_NOSIGNAL)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return n, os.NewSyscallError("sendmsg", err)
+		}
+		n += k
+	}
+	return n, nil
+}
+
+// Shutdown ends the connection for whoever waits for it.
+func (s *socket) Shutdown() { _ = unix.Shutdown(s.fd, unix.SHUT_RDWR) }
+
+func (s *socket) Close() error { return os.NewSyscallError("close", unix.Close(s.fd)) }
+
+func newRemote(c *socket) *remote { return &remote{c: c, r: bufio.NewReaderSize(c, 1<<14)} }
 
 // ask sends a packet and returns the answer. Our acknowledgement of that goes
 // out with the next packet: the stub does nothing else meanwhile.

@@ -5,11 +5,13 @@ package steptest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +43,11 @@ type Case struct {
 	Data     []uint64 // words from DataAt on
 	Stops    map[stepper.Mode][]string
 	SMC      bool // the program changes its code
+
+	// Of a case that is a whole program, whose ELF file is Code and whose
+	// source is Asm: its arguments, and what there is to tell of its tasks.
+	Args   []string
+	Events string
 }
 
 // Value is a register's value.
@@ -51,6 +58,9 @@ type Value struct {
 
 // ID is the name of the case with its number and instruction set.
 func (c *Case) ID() string { return fmt.Sprintf("%s/%03d-%s", c.ISA, c.No, c.Name) }
+
+// Has tells whether the case says something of a mode.
+func (c *Case) Has(m stepper.Mode) bool { return c.Stops[m] != nil || c.Args != nil }
 
 // Arch is the name of the case's architecture.
 func (c *Case) Arch() string {
@@ -63,8 +73,10 @@ func (c *Case) Arch() string {
 // Maker makes a stopped thread with the memory of a case, its code, and all
 // registers as a program has them at its start; PC and SP are Check's. System
 // calls of the thread have no effect and return 0; a signal that is delivered
-// ends it. The cleanup is called when the case is done.
-type Maker func(a *arch.Arch, code []byte) (t stepper.Target, cleanup func() error, err error)
+// ends it. Where code is an ELF file it makes a Process instead, which has all
+// that Linux gives to a program with those arguments. The cleanup is called when
+// the case is done.
+type Maker func(a *arch.Arch, code []byte, args ...string) (t stepper.Target, cleanup func() error, err error)
 
 //go:embed cases.txt
 var text string
@@ -75,6 +87,8 @@ var Cases = sync.OnceValue(func() []Case {
 	if err != nil {
 		panic(err) // the text is part of this package
 	}
+	cs = append(cs, programs()...)
+	slices.SortStableFunc(cs, func(x, y Case) int { return cmp.Compare(x.No, y.No) })
 	return cs
 })
 
@@ -138,11 +152,15 @@ func values(s string) (l []Value, err error) {
 // Check runs a case in a mode by a strategy. The error says what went otherwise
 // than it should.
 func (c *Case) Check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Strategy, m stepper.Mode) (err error) {
-	t, cleanup, err := mk(a, c.Code)
+	t, cleanup, err := mk(a, c.Code, c.Args...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanup()) }()
+	if c.Args != nil {
+		_, err := c.Trace(ctx, t, s, m, nil)
+		return err
+	}
 	if err := c.prepare(t); err != nil {
 		return err
 	}
@@ -287,7 +305,7 @@ func Run(ctx context.Context, known []*arch.Arch, mk Maker, ss []stepper.Strateg
 				continue
 			}
 			for m := stepper.Insn; m <= stepper.BlockAny; m++ {
-				if c.Stops[m] == nil {
+				if !c.Has(m) {
 					continue
 				}
 				for _, s := range ss {

@@ -33,8 +33,10 @@ var ARM = &arch.Arch{
 		Mode:   ucnum.MODE_ARM,
 		Models: models(),
 		Boot:   boot,
-		PC:     enginePC,
-		Trap:   trap,
+		// ldrex r0, [r1]
+		Reserve: &arch.Reserve{Code: []byte{0x9f, 0x0f, 0x91, 0xe1}, Base: ucnum.ARM_REG_R1},
+		PC:      enginePC,
+		Trap:    trap,
 	},
 	Start: start,
 	ABI:   abi,

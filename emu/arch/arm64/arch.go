@@ -31,7 +31,9 @@ var ARM64 = &arch.Arch{
 		Mode:   ucnum.MODE_ARM,
 		Models: models(),
 		Boot:   boot,
-		Trap:   trap,
+		// ldxr w0, [x1]
+		Reserve: &arch.Reserve{Code: []byte{0x20, 0x7c, 0x5f, 0x88}, Base: ucnum.ARM64_REG_X1},
+		Trap:    trap,
 	},
 	Start: start,
 	ABI:   abi,

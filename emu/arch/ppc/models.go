@@ -96,6 +96,7 @@ const (
 	atICacheBSize = 20
 	atUCacheBSize = 21
 	atIgnorePPC   = 22
+	atSysinfoEHDR = 33
 	atL1IGeometry = 41
 	atL1DGeometry = 43
 	atL1ISize     = 40
@@ -119,7 +120,7 @@ func aux(line uint64) func(*arch.Model) []arch.Aux {
 // on them gives as lines of unknown caches.
 func aux64(m *arch.Model) []arch.Aux {
 	const line = 128
-	l := aux(line)(m)
+	l := append(aux(line)(m), arch.Aux{Type: atSysinfoEHDR, Val: vdso64})
 	for t := uint64(atL1ISize); t <= atL3Geometry; t++ {
 		var v uint64
 		if t == atL1IGeometry || t == atL1DGeometry {

@@ -26,12 +26,13 @@ var PPC = &arch.Arch{
 	SP:      r0 + 1,
 	Views:   []*regset.View{view32},
 	Engine: arch.Engine{
-		Arch:   ucnum.ARCH_PPC,
-		Mode:   ucnum.MODE_PPC32 | ucnum.MODE_BIG_ENDIAN,
-		Models: models32(),
-		Boot:   boot32,
-		Hidden: hidden(4),
-		Trap:   kernel{mask: 0xffffffff}.trap,
+		Arch:    ucnum.ARCH_PPC,
+		Mode:    ucnum.MODE_PPC32 | ucnum.MODE_BIG_ENDIAN,
+		Models:  models32(),
+		Boot:    boot32,
+		Hidden:  hidden(4),
+		Reserve: lwarx,
+		Trap:    kernel{mask: 0xffffffff}.trap,
 	},
 	Start: arch.Start{
 		TaskSize:     0xc0000000,
@@ -67,12 +68,13 @@ var PPC64 = &arch.Arch{
 	SP:       r0 + 1,
 	Views:    []*regset.View{view64, view32},
 	Engine: arch.Engine{
-		Arch:   ucnum.ARCH_PPC,
-		Mode:   ucnum.MODE_PPC64 | ucnum.MODE_BIG_ENDIAN,
-		Models: models64(),
-		Boot:   boot64,
-		Hidden: hidden(8),
-		Trap:   kernel{mask: ^uint64(0)}.trap,
+		Arch:    ucnum.ARCH_PPC,
+		Mode:    ucnum.MODE_PPC64 | ucnum.MODE_BIG_ENDIAN,
+		Models:  models64(),
+		Boot:    boot64,
+		Hidden:  hidden(8),
+		Reserve: lwarx,
+		Trap:    kernel{mask: ^uint64(0)}.trap,
 	},
 	Start: arch.Start{
 		TaskSize:     0x800000000000,
@@ -120,3 +122,6 @@ func matchELF64(flags uint32, _ uint64) error {
 	}
 	return nil
 }
+
+// lwarx is lwarx r3, 0, r4.
+var lwarx = &arch.Reserve{Code: []byte{0x7c, 0x60, 0x20, 0x28}, Base: ucnum.PPC_REG_4}

@@ -55,16 +55,6 @@ func vdsoPage32() []byte {
 	})
 }
 
-func vdsoPage64() []byte {
-	// Unwinders tell it from a trampoline in the frame, which has a pointer to the
-	// context 32 bytes after its start, by this number there.
-	magic := int64(-21 * 8)
-	return vdsoPage(map[int][]uint32{
-		trampRt:      {insnAddSP | gap64, insnLi0 | nrRtSigreturn, insnSc},
-		trampRt + 32: {uint32(uint64(magic) >> 32), uint32(magic)},
-	})
-}
-
 // The vectors of struct pt_regs.trap.
 const (
 	vecDSI     = 0x300

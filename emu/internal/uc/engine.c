@@ -888,6 +888,16 @@ uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n)
 	return uc_reg_write_batch(e->uc, ids, p, n);
 }
 
+uc_err ue_set_reg(struct ue *e, int id, uint64_t v)
+{
+	// The library sets FPSCR by a function that the shim replaces.
+	struct ue *was = ue_now.e;
+	ue_now.e = e;
+	uc_err r = uc_reg_write(e->uc, id, &v);
+	ue_now.e = was;
+	return r;
+}
+
 uc_err ue_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot)
 {
 	// The library forgets what it has translated neither when memory ceases to

@@ -188,6 +188,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 void ue_interrupt(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
+uc_err ue_set_reg(struct ue *e, int id, uint64_t v);
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
 // ue_prot is the protection of the page at addr.
 uint32_t ue_prot(struct ue *e, uint64_t addr);

@@ -151,8 +151,7 @@ func (e *Engine) Reg(id int) uint64 {
 
 // SetReg writes a register of up to 64 bits.
 func (e *Engine) SetReg(id int, v uint64) error {
-	w := C.uint64_t(v)
-	return check("register write", C.uc_reg_write(e.c.uc, C.int(id), unsafe.Pointer(&w)))
+	return check("register write", C.ue_set_reg(e.c, C.int(id), C.uint64_t(v)))
 }
 
 // Regs reads up to 64 registers at once.
@@ -240,6 +239,14 @@ func (e *Engine) Restore(c *Context) error {
 	err := check("context restore", C.uc_context_restore(e.c.uc, c.p))
 	runtime.KeepAlive(c)
 	return err
+}
+
+// Put changes bytes of the state's image.
+func (c *Context) Put(off int, b []byte) {
+	if len(b) != 0 {
+		copy(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(c.p), off)), len(b)), b)
+	}
+	runtime.KeepAlive(c)
 }
 
 // contextBytes is the size of a context's image.

@@ -35,21 +35,21 @@ func bit(no unix.Signal) uint64 { return 1 << (no - 1) }
 // Send sends the task a signal. Any goroutine may call it.
 func (t *Task) Send(s emu.Signal) {
 	if s.No == unix.SIGKILL {
-		t.Hooks.Killed()
+		t.group.end(nil, int(s.No))
+		return
 	}
+	action := t.group.action(s.No)
 	t.mu.Lock()
 	defer t.tell()
 	defer t.mu.Unlock()
 	switch {
-	case s.No == unix.SIGKILL:
-		t.killed, t.stopped = true, false
 	case s.No == unix.SIGCONT:
 		t.stopped = false
 		t.queue = slices.DeleteFunc(t.queue, func(q emu.Signal) bool { return stops(q.No) })
 	case stops(s.No):
 		t.queue = slices.DeleteFunc(t.queue, func(q emu.Signal) bool { return q.No == unix.SIGCONT })
 	}
-	if ignored(s.No, t.actions[s.No]) && t.blocked&bit(s.No) == 0 && !t.Hooks.WantsIgnored() {
+	if ignored(s.No, action) && t.blocked&bit(s.No) == 0 && !t.Hooks.WantsIgnored() {
 		return
 	}
 	if s.No < 32 && slices.ContainsFunc(t.queue, func(q emu.Signal) bool { return q.No == s.No }) {
@@ -82,7 +82,7 @@ func (t *Task) Dequeue() (emu.Signal, emu.Sigaction, bool) {
 	i := t.next()
 	if f := t.forced; f != nil && (i < 0 || t.queue[i].No != unix.SIGKILL) {
 		t.forced = nil
-		a := t.actions[f.No]
+		a := t.group.action(f.No)
 		if a.Handler == emu.SigIgn || t.blocked&bit(f.No) != 0 {
 			a = emu.Sigaction{}
 		}
@@ -93,7 +93,7 @@ func (t *Task) Dequeue() (emu.Signal, emu.Sigaction, bool) {
 	}
 	s := t.queue[i]
 	t.queue = slices.Delete(t.queue, i, i+1)
-	return s, t.actions[s.No], true
+	return s, t.group.action(s.No), true
 }
 
 // Requeue implements emu.SignalQueue.
@@ -146,9 +146,9 @@ func (t *Task) act(d emu.Delivery) {
 	no := d.Signal.No
 	switch d.Do {
 	case emu.DoTerm:
-		t.end(int(no))
+		t.endGroup(int(no))
 	case emu.DoCore:
-		t.end(int(no) | 0x80)
+		t.endGroup(int(no) | 0x80)
 	case emu.DoStop, emu.DoTstp:
 		t.stop()
 	case emu.DoHandler:
@@ -167,10 +167,10 @@ func (t *Task) handle(d emu.Delivery) {
 	if d.Action.Flags&saNoDefer == 0 {
 		t.blocked |= bit(no)
 	}
-	if d.Action.Flags&saResetHand != 0 {
-		t.actions[no].Handler = emu.SigDfl
-	}
 	t.mu.Unlock()
+	if d.Action.Flags&saResetHand != 0 {
+		t.group.setAction(no, emu.Sigaction{Flags: d.Action.Flags, Mask: d.Action.Mask})
+	}
 	t.Regs[PC], t.Regs[R0] = d.Action.Handler, uint64(no)
 	t.Hooks.SignalHandler(stepping)
 }
@@ -233,6 +233,9 @@ func (t *Task) call(nr uint64) (v uint64, errno unix.Errno, keep bool) {
 	r := &t.Regs
 	switch nr {
 	case NrExit:
+		t.endGroup(int(r[R0]&0xff) << 8)
+		return 0, 0, true
+	case NrExitTask:
 		t.end(int(r[R0]&0xff) << 8)
 		return 0, 0, true
 	case NrPid:
@@ -243,15 +246,13 @@ func (t *Task) call(nr uint64) (v uint64, errno unix.Errno, keep bool) {
 			return 0, unix.EINVAL, false
 		}
 		if no != 0 {
-			t.Send(emu.Signal{No: no, PID: t.id})
+			t.Send(emu.Signal{No: no, PID: t.ID()})
 		}
 	case NrPause, NrRead:
 		t.wait(func() bool { return t.woken || t.next() >= 0 })
 		return 0, erestartsys, false
 	case NrAction:
-		t.mu.Lock()
-		t.actions[r[R0]] = emu.Sigaction{Handler: r[R1], Flags: r[R2]}
-		t.mu.Unlock()
+		t.group.setAction(unix.Signal(r[R0]), emu.Sigaction{Handler: r[R1], Flags: r[R2]})
 	case NrMask:
 		t.mu.Lock()
 		t.blocked = r[R0] &^ (bit(unix.SIGKILL) | bit(unix.SIGSTOP))
@@ -280,17 +281,28 @@ func (t *Task) call(nr uint64) (v uint64, errno unix.Errno, keep bool) {
 
 // clone makes a child that goes on at an address.
 func (t *Task) clone(flags, at uint64) uint64 {
-	c := newTask(t.ctx, t.world, t, t.code)
+	g, parent := t.group, t.parent
+	thread := flags&unix.CLONE_THREAD != 0
+	if !thread {
+		g.mu.Lock()
+		g, parent = &group{data: g.data, actions: g.actions}, t
+		t.group.mu.Unlock()
+	}
+	c := newTask(t.ctx, t.world, parent, t.code, g)
 	c.Regs = t.Regs
 	c.Regs[PC], c.Regs[R0] = at, 0
-	c.data, c.actions, c.blocked = t.data, t.actions, t.blocked
+	c.blocked = t.blocked
 	c.noStep, c.noBlock = t.noStep, t.noBlock
 	var vfork chan struct{}
 	if flags&cloneVfork != 0 {
 		vfork = make(chan struct{})
 		c.vfork = vfork
 	}
-	t.children = append(t.children, c)
+	if !thread {
+		t.group.mu.Lock()
+		t.group.children = append(t.group.children, c)
+		t.group.mu.Unlock()
+	}
 	t.Hooks.Cloned(flags, c.Hooks)
 	t.world.all.Add(1)
 	go func() {
@@ -298,37 +310,53 @@ func (t *Task) clone(flags, at uint64) uint64 {
 		_, _ = c.run() // the error is the context's
 	}()
 	t.Hooks.CloneDone()
-	if vfork != nil {
-		select {
-		case <-vfork:
-		case <-t.ctx.Done():
-		}
+	if vfork != nil && t.waitVfork(vfork) {
+		t.Hooks.VforkDone(c.ID())
 	}
-	return uint64(c.id)
+	return uint64(c.ID())
+}
+
+// waitVfork waits for the child of a vfork, unless the task is killed.
+func (t *Task) waitVfork(done chan struct{}) (ok bool) {
+	t.wait(func() bool {
+		select {
+		case <-done:
+			ok = true
+		default:
+		}
+		return ok
+	})
+	return ok
 }
 
 // waitChild waits for any child.
 func (t *Task) waitChild() (v uint64, errno unix.Errno, keep bool) {
-	if len(t.children) == 0 {
+	g := t.group
+	children := func() []*Task {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return slices.Clone(g.children)
+	}
+	if len(children()) == 0 {
 		return 0, unix.ECHILD, false
 	}
 	var child *Task
 	t.wait(func() bool {
-		for _, c := range t.children {
-			c.mu.Lock()
-			if c.zombie {
+		for _, c := range children() {
+			if c.ended() {
 				child = c
 			}
-			c.mu.Unlock()
 		}
 		return child != nil || t.woken || t.next() >= 0
 	})
 	if child == nil {
 		return 0, erestartsys, false
 	}
-	t.children = slices.DeleteFunc(t.children, func(c *Task) bool { return c == child })
+	g.mu.Lock()
+	g.children = slices.DeleteFunc(g.children, func(c *Task) bool { return c == child })
+	g.mu.Unlock()
 	child.Hooks.Reap()
-	return uint64(child.id), 0, false
+	return uint64(child.ID()), 0, false
 }
 
 // exec starts the program at an address of the same code.
@@ -336,16 +364,17 @@ func (t *Task) exec(at uint64) (v uint64, errno unix.Errno, keep bool) {
 	if at < Code || at >= Code+uint64(len(t.code))*Size {
 		return 0, unix.ENOENT, false
 	}
+	t.alone()
 	t.Regs = File{}
 	t.Regs[PC] = at
 	t.SetStep(emu.StepNone)
-	t.mu.Lock()
-	for i := range t.actions {
-		if t.actions[i].Handler != emu.SigIgn {
-			t.actions[i] = emu.Sigaction{}
+	t.group.mu.Lock()
+	for i, a := range t.group.actions {
+		if a.Handler != emu.SigIgn {
+			t.group.actions[i] = emu.Sigaction{}
 		}
 	}
-	t.mu.Unlock()
+	t.group.mu.Unlock()
 	t.released()
 	t.Hooks.Exec()
 	return 0, 0, true

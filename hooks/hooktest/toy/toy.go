@@ -1,5 +1,5 @@
 // Package toy is a machine without an emulator: a CPU of six instructions and
-// a kernel of a dozen system calls, with signal handlers, fork, vfork, job
+// a kernel of a dozen system calls, with signal handlers, fork, threads, job
 // control and waiting parents. It implements hooks.Target, so that tracing can
 // be tested where it needs no guest, and shows where a kernel has to call
 // which tracehook point.
@@ -79,12 +79,13 @@ const (
 	NrExec      // address: an unknown program's start, or -1
 	NrRead      // the same as NrPause
 	NrWrite     // adds its arguments to Written
+	NrExitTask  // ends the thread only
 )
 
 var sysnum = []arch.Sysno{{Nr: NrExit, Name: "exit_group"}, {Nr: NrPid, Name: "getppid"}, {Nr: NrKill, Name: "kill"},
 	{Nr: NrPause, Name: "ppoll"}, {Nr: NrAction, Name: "rt_sigaction"}, {Nr: NrMask, Name: "rt_sigprocmask"},
 	{Nr: NrSigreturn, Name: "rt_sigreturn"}, {Nr: NrClone, Name: "clone"}, {Nr: NrWait, Name: "wait4"},
-	{Nr: NrExec, Name: "execve"}, {Nr: NrRead, Name: "read"}, {Nr: NrWrite, Name: "write"}}
+	{Nr: NrExec, Name: "execve"}, {Nr: NrRead, Name: "read"}, {Nr: NrWrite, Name: "write"}, {Nr: NrExitTask, Name: "exit"}}
 
 // Arch describes the CPU.
 var Arch = &arch.Arch{
@@ -126,15 +127,15 @@ func (f *File) SetBytes(id regset.ID, p []byte) {
 	f[id] = binary.BigEndian.Uint64(b[:])
 }
 
-// Task is a process of one thread.
+// Task is a thread.
 type Task struct {
 	Hooks *hooks.Task
 	Regs  File
 
-	id      int
+	id      atomic.Int64
+	group   *group
 	parent  *Task
 	code    []Insn
-	data    [dataSize]byte
 	ctx     context.Context
 	step    atomic.Uint32
 	kicked  atomic.Bool
@@ -142,19 +143,18 @@ type Task struct {
 	noBlock bool
 	status  int
 	exiting bool
+	lost    bool // the goroutine is ending
 	restart bool // R0 may ask for the call to be made again
 	origR0  uint64
 	frames  []frame
 	vfork   chan struct{} // closed when the child does not need the parent's memory
 
-	children []*Task
-	world    *world
+	world *world
 
 	// Guarded by mu.
 	mu      sync.Mutex
 	queue   []emu.Signal
 	forced  *emu.Signal
-	actions [65]emu.Sigaction
 	blocked uint64
 	woken   bool
 	stopped bool
@@ -183,16 +183,23 @@ type world struct {
 // New makes a task with a program that ends when ctx does. Its children run
 // on goroutines of their own.
 func New(ctx context.Context, code []Insn) *Task {
-	return newTask(ctx, &world{next: 100}, nil, code)
+	return newTask(ctx, &world{next: 100}, nil, code, &group{})
 }
 
-func newTask(ctx context.Context, w *world, parent *Task, code []Insn) *Task {
+func newTask(ctx context.Context, w *world, parent *Task, code []Insn, g *group) *Task {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := &Task{id: w.next, world: w, parent: parent, code: code, ctx: ctx, event: make(chan struct{}, 1), done: make(chan struct{})}
+	t := &Task{world: w, parent: parent, code: code, ctx: ctx, group: g, event: make(chan struct{}, 1), done: make(chan struct{})}
+	t.id.Store(int64(w.next))
 	w.next++
 	t.Regs[PC] = Code
 	t.Hooks = hooks.New(target{t})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tasks = append(g.tasks, t)
+	if g.leader == nil {
+		g.leader = t
+	}
 	return t
 }
 
@@ -202,7 +209,7 @@ func (t *Task) Without(single, block bool) { t.noStep, t.noBlock = single, block
 // Target.
 
 // ID implements hooks.Target.
-func (t *Task) ID() int { return t.id }
+func (t *Task) ID() int { return int(t.id.Load()) }
 
 // Arch implements hooks.Target.
 func (t *Task) Arch() *arch.Arch { return Arch }
@@ -218,6 +225,9 @@ func (t *Task) Park(wait func()) { wait() }
 
 // Held implements hooks.Target.
 func (t *Task) Held(f func() error) error { return f() }
+
+// Lost implements hooks.Target.
+func (t *Task) Lost() { t.lost = true }
 
 // HasSingleStep implements hooks.Target.
 func (t *Task) HasSingleStep() bool { return !t.noStep }
@@ -260,7 +270,7 @@ func (m memory) part(n int, addr uint64) ([]byte, error) {
 	if addr < Data || addr >= Data+dataSize || int(Data+dataSize-addr) < n {
 		return nil, unix.EFAULT
 	}
-	return m.t.data[addr-Data:][:n], nil
+	return m.t.group.data[addr-Data:][:n], nil
 }
 
 func (m memory) ReadAt(p []byte, addr uint64) (int, error) {
@@ -273,18 +283,32 @@ func (m memory) WriteAt(p []byte, addr uint64) (int, error) {
 	return copy(b, p), err
 }
 
-// Run runs the task to its end and returns the wait status. The error is that
-// of the context.
+// Run runs the task, and all that come of it, to their ends and returns the wait
+// status of its process. The error is that of the context.
 func (t *Task) Run() (int, error) {
-	defer t.world.all.Wait()
-	return t.run()
+	status, err := t.run()
+	t.world.all.Wait()
+	if all, over := t.group.over(t); over {
+		status = all
+	}
+	return status, err
 }
 
 func (t *Task) run() (int, error) {
 	defer close(t.done)
+	defer func() {
+		if t.lost {
+			t.endGroup(int(unix.SIGKILL))
+			t.leave()
+		}
+	}()
 	for !t.exiting {
 		if err := t.ctx.Err(); err != nil {
 			return 0, err
+		}
+		if status, over := t.group.over(t); over {
+			t.end(status)
+			break
 		}
 		t.signals()
 		if t.exiting {
@@ -294,19 +318,14 @@ func (t *Task) run() (int, error) {
 			t.user()
 		}
 	}
-	t.Hooks.Exit(&t.status)
+	was := t.status
+	if t.Hooks.Exit(&t.status); t.status != was {
+		t.group.changed(t.status)
+	}
 	if err := t.ctx.Err(); err != nil {
 		return 0, err
 	}
-	t.released()
-	t.mu.Lock()
-	t.zombie = true
-	t.mu.Unlock()
-	if p := t.parent; p != nil {
-		p.Send(emu.Signal{No: unix.SIGCHLD, PID: t.id})
-		p.tell()
-	}
-	t.Hooks.Death(true, int(unix.SIGCHLD))
+	t.leave()
 	return t.status, nil
 }
 
@@ -315,10 +334,13 @@ func (t *Task) released() {
 	if t.vfork != nil {
 		close(t.vfork)
 		t.vfork = nil
+		t.parent.tell()
 	}
 }
 
 func (t *Task) end(status int) { t.status, t.exiting = status, true }
+
+func (t *Task) endGroup(status int) { t.end(t.group.end(t, status)) }
 
 // user executes instructions until the kernel is needed.
 func (t *Task) user() {
@@ -381,4 +403,4 @@ func (t *Task) fault(no unix.Signal, code int, addr uint64) {
 }
 
 // String names the task.
-func (t *Task) String() string { return fmt.Sprintf("toy task %d", t.id) }
+func (t *Task) String() string { return fmt.Sprintf("toy task %d", t.ID()) }
