@@ -9,7 +9,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check fuzz bench golden clean setup-build setup-demo setup-test
+.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check fuzz oracle bench golden clean setup-build setup-demo setup-test
 
 all: build
 
@@ -69,6 +69,12 @@ bins: setup-test
 	$(MAKE) -C testdata/bins
 bins-check: setup-test
 	$(MAKE) -C testdata/bins check
+
+# Every step of a million on glibc beside the kernel of this machine (x86) or
+# qemu-user; takes half an hour.
+ORACLE_STEPS := 1000000
+oracle: setup-test
+	UTEMU_ORACLE=$(ORACLE_STEPS) $(GO) test -v -timeout 3h -run '^TestOracle$$' .
 
 bench: setup-test build
 	$(GO) run ./internal/bench bin/utemu

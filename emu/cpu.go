@@ -284,6 +284,9 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 	}
 	c.between = st.Between
 	e, why := exception(st)
+	if st.Kind == uc.KindInterrupt && l.Insns != 0 && st.Insns >= l.Insns {
+		why = stepper.InsnLimit // which came at the same border
+	}
 	if why != stepper.Exception {
 		c.SetReg(c.arch.PC, st.PC)
 	}

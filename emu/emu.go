@@ -57,8 +57,11 @@ type Task struct {
 	kernel Kernel
 	taskTrace
 
-	turn  chan struct{} // told when the turn is the task's
-	saved cpuState
+	turn chan struct{} // told when the turn is the task's
+
+	// asleep: in Sleep; readied: Ready has ended that. turns.mu guards both.
+	asleep, readied bool
+	saved           cpuState
 
 	goroutine atomic.Uint64 // that is in Run
 

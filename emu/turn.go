@@ -20,7 +20,8 @@ type turns struct {
 	mu     sync.Mutex
 	holder *Task
 	queue  []*Task
-	timer  *time.Timer // ends the holder's slice while others wait
+	count  uint64 // turns that have begun
+	ticks  bool   // tick runs
 
 	wanted atomic.Bool // the slice is over
 
@@ -37,17 +38,84 @@ func (t *Task) acquire() error {
 	q := p.turns
 	q.mu.Lock()
 	if q.holder == nil {
-		q.holder = t
+		q.begin(t)
 		q.mu.Unlock()
-	} else {
-		q.queue = append(q.queue, t)
-		if len(q.queue) == 1 {
-			q.arm(q.holder.Proc)
-		}
-		q.mu.Unlock()
+		return p.switchTo(t)
+	}
+	q.enqueue(t)
+	q.mu.Unlock()
+	<-t.turn
+	return p.switchTo(t)
+}
+
+// enqueue has the task wait for its turn; q.mu is held, and somebody has the
+// turn.
+func (q *turns) enqueue(t *Task) {
+	q.queue = append(q.queue, t)
+	if !q.ticks {
+		q.ticks = true
+		q.tick(q.count)
+	}
+}
+
+// begin gives the turn to t; q.mu is held.
+func (q *turns) begin(t *Task) {
+	q.holder = t
+	q.count++
+}
+
+// Ready ends the wait of a task that is in Sleep: it has it wait for its turn,
+// so that the task's goroutine wakes when it has got that and not twice. It is
+// false if the task is not in Sleep, and is not to be called twice for one
+// Sleep unless the task knows. Any goroutine may call it.
+func (t *Task) Ready() bool {
+	q := t.Proc.turns
+	if q == nil {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case !t.asleep:
+		return false
+	case t.readied:
+	case q.holder == nil:
+		q.begin(t)
+		t.turn <- struct{}{}
+	default:
+		q.enqueue(t)
+	}
+	t.readied = true
+	return true
+}
+
+// Sleep is Outside for a wait that Ready may end: f is to return true when it
+// has received from turn. In a process without a CPU nothing comes from there.
+func (t *Task) Sleep(f func(turn <-chan struct{}) bool) {
+	q := t.Proc.turns
+	if q == nil {
+		f(nil)
+		return
+	}
+	q.mu.Lock()
+	t.asleep, t.readied = true, false
+	q.mu.Unlock()
+	t.release()
+	turn := f(t.turn)
+	q.mu.Lock()
+	t.asleep = false
+	readied := t.readied
+	q.mu.Unlock()
+	if !turn && !readied {
+		t.regain()
+		return
+	}
+	if !turn {
 		<-t.turn
 	}
-	return p.switchTo(t)
+	if err := t.Proc.switchTo(t); err != nil {
+		t.broken = err
+	}
 }
 
 // release gives the turn to the task that has waited longest.
@@ -56,27 +124,32 @@ func (t *Task) release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wanted.Store(false)
-	if q.timer != nil {
-		q.timer.Stop()
-		q.timer = nil
-	}
 	if len(q.queue) == 0 {
 		q.holder = nil
 		return
 	}
-	q.holder = q.queue[0]
+	next := q.queue[0]
 	q.queue = slices.Delete(q.queue, 0, 1)
-	if len(q.queue) > 0 {
-		q.arm(q.holder.Proc)
-	}
-	q.holder.turn <- struct{}{}
+	q.begin(next)
+	next.turn <- struct{}{}
 }
 
-// arm starts a slice for the holder, a task of p.
-func (q *turns) arm(p *Process) {
-	q.timer = time.AfterFunc(slice, func() {
-		q.wanted.Store(true)
-		p.Interrupt()
+// tick ends the holder's slice if it has had the turn since the last tick,
+// whose count of turns is given, and comes again as long as tasks wait. One
+// timer that runs costs less than one for each turn.
+func (q *turns) tick(last uint64) {
+	time.AfterFunc(slice, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if len(q.queue) == 0 {
+			q.ticks = false
+			return
+		}
+		if q.count == last {
+			q.wanted.Store(true)
+			q.holder.Proc.Interrupt()
+		}
+		q.tick(q.count)
 	})
 }
 

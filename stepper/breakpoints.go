@@ -45,6 +45,12 @@ func NewBreakpoints(t Target) *Breakpoints {
 	return &Breakpoints{Target: t, sites: map[uint64]*site{}}
 }
 
+// Thread makes a target of another thread with the same memory. The breakpoints
+// are the same, too: each thread tells of the ones that it hits. The threads
+// must be such that one at a time runs or is looked at, as those of a process
+// in package emu.
+func (b *Breakpoints) Thread(t Target) *Breakpoints { return &Breakpoints{Target: t, sites: b.sites} }
+
 // Insert adds a breakpoint at addr, in code of the given instruction set state,
 // for an owner; an owner may have one there only once more than it removes.
 // The error, which wraps one of those above, says why there can be none.
@@ -256,6 +262,16 @@ func (b *Breakpoints) Resume(ctx context.Context, l Limit) (Stop, error) {
 	if s == nil || l.Settle || !b.planted(s) {
 		st, err := b.Target.Resume(ctx, l)
 		return b.hit(st), err
+	}
+	if l.Insns != 0 || len(l.Stops) != 0 {
+		// What others may do in between comes first: they are to hit it.
+		if st, err := b.Target.Resume(ctx, Limit{Settle: true, Events: l.Events}); err != nil || st.Why != Settled {
+			return b.hit(st), err
+		}
+		if pc(b) != s.at || !b.planted(s) {
+			return b.Resume(ctx, l)
+		}
+		l.Hold = true
 	}
 	m := b.Target.Mem()
 	if err := s.lift(m); err != nil {

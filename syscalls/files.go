@@ -26,7 +26,8 @@ type File struct {
 	mem   *memFile
 	sock  *sockInfo
 	owner owner
-	sigs  sigset // of a signalFile
+	sigs  sigset   // of a signalFile
+	guest *Process // of a pidFile
 
 	term   atomic.Pointer[terminal] // nil until somebody asked
 	closed func()                   // called before it is closed, nil for nothing
@@ -42,6 +43,7 @@ const (
 	signalFile            // struct signalfd_siginfo
 	fanotifyFile          // struct fanotify_event_metadata
 	procMem               // /proc/self/mem
+	pidFile               // pidfd of a guest
 )
 
 // owner is who SIGIO goes to (fcntl(2), F_SETOWN and F_SETSIG). It is kept

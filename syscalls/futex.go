@@ -31,7 +31,8 @@ type futexWaiter struct {
 	key    futexKey
 	bitset uint32
 	tid    int
-	pi     bool // waits for a lock that is handed over
+	task   *emu.Task // nil where ready is shared with other waiters
+	pi     bool      // waits for a lock that is handed over
 	woken  bool
 	ready  chan struct{} // told when woken
 }
@@ -80,8 +81,15 @@ func (f *futexes) remove(w *futexWaiter) {
 // wakeOne wakes a waiter; f.mu is held.
 func (f *futexes) wakeOne(w *futexWaiter) {
 	f.remove(w)
+	w.tell()
+}
+
+// tell ends the wait; f.mu is held.
+func (w *futexWaiter) tell() {
 	w.woken = true
-	w.ready <- struct{}{}
+	if w.task == nil || !w.task.Ready() {
+		w.ready <- struct{}{}
+	}
 }
 
 // wake wakes up to n waiters whose bits are among those given.
@@ -126,7 +134,10 @@ func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
 	ts := c.task()
 	err := error(nil)
 	// No call of the host: ts.wake is all that is needed to end the wait.
-	c.T.Outside(func() { err = c.awaitOutside(w, ts, clock, end) })
+	c.T.Sleep(func(turn <-chan struct{}) (has bool) {
+		has, err = c.awaitOutside(w, turn, ts, clock, end)
+		return has
+	})
 	f := &c.K.futexes
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,27 +148,29 @@ func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
 	return err
 }
 
-func (c *Ctx) awaitOutside(w *futexWaiter, ts *taskState, clock int, end time.Duration) error {
+func (c *Ctx) awaitOutside(w *futexWaiter, turns <-chan struct{}, ts *taskState, clock int, end time.Duration) (turn bool, err error) {
 	for {
 		var expired <-chan time.Time
 		if end >= 0 {
 			now, err := hostNow(clock)
 			if err != nil {
-				return err
+				return false, err
 			}
 			if now >= end {
-				return unix.ETIMEDOUT
+				return false, unix.ETIMEDOUT
 			}
 			t := time.NewTimer(end - now)
 			defer t.Stop()
 			expired = t.C
 		}
 		if c.interrupted() {
-			return unix.EINTR
+			return false, unix.EINTR
 		}
 		select {
+		case <-turns:
+			return true, nil
 		case <-w.ready:
-			return nil
+			return false, nil
 		case <-ts.wake:
 		case <-expired:
 		}

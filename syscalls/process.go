@@ -37,11 +37,12 @@ type Process struct {
 	parent     *Process // nil for the first, and for those whose parent has ended
 	first      bool     // it is not the child of a guest
 	pgrp, sid  int
-	tty        *tty        // the controlling terminal, nil for none
-	execed     bool        // it runs another program than it was made with
-	halted     bool        // a stop is complete
-	stopSignal unix.Signal // of a stop that was not waited for, 0 for none
-	continued  bool        // it has gone on, which was not waited for
+	tty        *tty           // the controlling terminal, nil for none
+	pidfds     map[*File]bool // that become readable at its end
+	execed     bool           // it runs another program than it was made with
+	halted     bool           // a stop is complete
+	stopSignal unix.Signal    // of a stop that was not waited for, 0 for none
+	continued  bool           // it has gone on, which was not waited for
 	children   []*Process
 	before     unix.Rusage   // what the host process had used at its making
 	used       unix.Rusage   // what it and its children used, once it has ended
@@ -54,9 +55,10 @@ type Process struct {
 	selfReaped atomic.Bool   // its parent did not want to know
 
 	// sigMu guards the signals of the process and of its tasks.
-	sigMu  sync.Mutex
-	shared sigQueue
-	closed bool
+	sigMu    sync.Mutex
+	shared   sigQueue
+	closed   bool
+	sigFiles []*File // signalfds that it has made
 
 	stopping atomic.Pointer[groupStop] // nil while it runs; it changes under sigMu
 }

@@ -212,6 +212,9 @@ func (p *Process) exited() {
 	}
 	parent := p.parent
 	p.zombie, p.halted = true, false
+	for f := range p.pidfds {
+		showEnd(f)
+	}
 	p.used = p.ownUsage()
 	addUsage(&p.used, &p.reaped)
 	orphans := f.newlyOrphaned(p, children)

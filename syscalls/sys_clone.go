@@ -19,7 +19,7 @@ var cloneRows = []Row{
 	{Name: "exit_group", Fn: sysExitGroup, Level: Full},
 }
 
-const noNamespaces = "no namespaces, no pidfds"
+const noNamespaces = "no namespaces"
 
 // cloneArgs are the arguments of clone(2) (struct kernel_clone_args).
 type cloneArgs struct {
@@ -28,11 +28,18 @@ type cloneArgs struct {
 	sp         uint64      // 0: the parent's
 	tls        uint64
 	ptid, ctid uint64
+	pidfd      uint64 // where its number is stored, with CLONE_PIDFD
 }
 
 func sysClone(c *Ctx) (uint64, error) {
 	flags, sp, ptid := c.Size(), c.Addr(), c.Addr()
 	a := cloneArgs{flags: flags &^ 0xff, exit: unix.Signal(flags & 0xff), sp: sp, ptid: ptid}
+	if a.flags&unix.CLONE_PIDFD != 0 {
+		if a.flags&unix.CLONE_PARENT_SETTID != 0 {
+			return 0, unix.EINVAL // they use the same argument
+		}
+		a.pidfd = ptid
+	}
 	if c.A.ABI.CloneTLSFourth {
 		a.tls, a.ctid = c.Addr(), c.Addr()
 	} else {
@@ -72,7 +79,7 @@ func sysClone3(c *Ctx) (uint64, error) {
 	if w[8] != 0 || flags&unix.CLONE_INTO_CGROUP != 0 {
 		return 0, unix.EPERM // set_tid needs privileges in the pid namespace
 	}
-	a := cloneArgs{flags: flags, exit: unix.Signal(exit), tls: w[7], ptid: w[3], ctid: w[2]}
+	a := cloneArgs{flags: flags, exit: unix.Signal(exit), tls: w[7], ptid: w[3], ctid: w[2], pidfd: w[1]}
 	if stack != 0 {
 		a.sp = stack + stackSize
 	}
@@ -88,7 +95,7 @@ func (a *cloneArgs) check() error {
 	case f&unix.CLONE_THREAD != 0 && f&unix.CLONE_SIGHAND == 0, f&unix.CLONE_SIGHAND != 0 && f&unix.CLONE_VM == 0,
 		f&(unix.CLONE_NEWNS|unix.CLONE_FS) == unix.CLONE_NEWNS|unix.CLONE_FS,
 		f&(unix.CLONE_SIGHAND|unix.CLONE_CLEAR_SIGHAND) == unix.CLONE_SIGHAND|unix.CLONE_CLEAR_SIGHAND,
-		f&unix.CLONE_PIDFD != 0, a.exit > nsig:
+		f&unix.CLONE_PIDFD != 0 && f&(unix.CLONE_THREAD|unix.CLONE_DETACHED) != 0, a.exit > nsig:
 		return unix.EINVAL
 	case f&namespaces != 0:
 		return unix.EPERM
@@ -119,6 +126,12 @@ func (c *Ctx) clone(a cloneArgs) (uint64, error) {
 		t.Abandon()
 		return 0, err
 	}
+	if a.flags&unix.CLONE_PIDFD != 0 {
+		if err := c.childPidfd(q, a.pidfd); err != nil {
+			t.Abandon()
+			return 0, err
+		}
+	}
 	if a.flags&unix.CLONE_PARENT_SETTID != 0 {
 		_ = c.Write32(a.ptid, uint32(tid)) // the kernel does not look either
 	}
@@ -135,6 +148,22 @@ func (c *Ctx) clone(a cloneArgs) (uint64, error) {
 		c.T.ReportVforkDone(tid)
 	}
 	return uint64(tid), nil
+}
+
+// childPidfd gives the caller a pidfd of a child that does not run yet.
+func (c *Ctx) childPidfd(q *Process, addr uint64) error {
+	if err := c.writable(addr, 4); err != nil {
+		return err
+	}
+	f, err := q.newPidfd(0)
+	if err != nil {
+		return err
+	}
+	fd, err := c.install(f, true)
+	if err != nil {
+		return err
+	}
+	return c.Write32(addr, uint32(fd))
 }
 
 // waitVfork waits for the child of a vfork, unless the process is to end

@@ -44,8 +44,8 @@ var ioRows = []Row{
 	{Name: "sync_file_range2", Fn: sysSyncFileRange2, Level: Full},
 	{Name: "eventfd", Fn: func(c *Ctx) (uint64, error) { return eventfd(c, c.Uint(), 0) }, Level: Full},
 	{Name: "eventfd2", Fn: func(c *Ctx) (uint64, error) { return eventfd(c, c.Uint(), c.Uint()) }, Level: Full},
-	{Name: "signalfd", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, false) }, Level: Partial, Note: "poll does not end for a signal that comes meanwhile"},
-	{Name: "signalfd4", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, true) }, Level: Partial, Note: "poll does not end for a signal that comes meanwhile"},
+	{Name: "signalfd", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, false) }, Level: Full},
+	{Name: "signalfd4", Fn: func(c *Ctx) (uint64, error) { return signalfd(c, true) }, Level: Full},
 	{Name: "timerfd_create", Fn: sysTimerfdCreate, Level: Full},
 	{Name: "timerfd_settime", Fn: func(c *Ctx) (uint64, error) { return timerfdSettime(c, "itimerspec") }, Level: Full},
 	{Name: "timerfd_settime64", Fn: func(c *Ctx) (uint64, error) { return timerfdSettime(c, "__kernel_itimerspec") }, Level: Full},
@@ -207,6 +207,8 @@ func (c *Ctx) readFile(f *File, b [][]byte, pos int64, flags int) (uint64, error
 		return c.memRead(f, b, pos)
 	case signalFile:
 		return c.readSignals(f, b)
+	case pidFile:
+		return 0, unix.EINVAL
 	}
 	if err := c.background(f, unix.SIGTTIN); err != nil {
 		return 0, err
@@ -249,7 +251,7 @@ func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, erro
 	switch f.kind {
 	case procMem:
 		return c.memWrite(f, b, pos)
-	case signalFile:
+	case signalFile, pidFile:
 		return 0, unix.EINVAL
 	}
 	if f.kind == counterFile && c.bigEndian() {

@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -36,7 +38,42 @@ func signalfd(c *Ctx, flagged bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.install(&File{Host: ev, kind: signalFile, sigs: set}, host&unix.O_CLOEXEC != 0)
+	f := &File{Host: ev, kind: signalFile, sigs: set}
+	c.P.watch(f)
+	return c.install(f, host&unix.O_CLOEXEC != 0)
+}
+
+// watch keeps a signalfd readable while one of its signals waits, so that a
+// wait for it ends.
+func (p *Process) watch(f *File) {
+	p.sigMu.Lock()
+	defer p.sigMu.Unlock()
+	p.sigFiles = append(p.sigFiles, f)
+	f.closed = func() {
+		p.sigMu.Lock()
+		defer p.sigMu.Unlock()
+		p.sigFiles = slices.DeleteFunc(p.sigFiles, func(o *File) bool { return o == f })
+	}
+}
+
+// showQueued makes the signalfds of a signal that was queued readable. sigMu
+// is held.
+func (p *Process) showQueued(no unix.Signal) {
+	for _, f := range p.sigFiles {
+		if f.sigs.has(no) {
+			showEnd(f)
+		}
+	}
+}
+
+// showAll is showSignals for what the process waits for by epoll.
+func (c *Ctx) showAll() {
+	c.P.sigMu.Lock()
+	l := slices.Clone(c.P.sigFiles)
+	c.P.sigMu.Unlock()
+	for _, f := range l {
+		c.showSignals(f)
+	}
 }
 
 // showSignals makes the host's descriptor readable if a signal waits, else
@@ -93,6 +130,7 @@ func (c *Ctx) readSignals(f *File, b [][]byte) (uint64, error) {
 		}
 	}
 	scatter(b, out)
+	c.showSignals(f)
 	return uint64(len(out)), nil
 }
 

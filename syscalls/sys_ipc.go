@@ -32,6 +32,7 @@ var ipcRows = []Row{
 	{Name: "mq_timedreceive", Fn: func(c *Ctx) (uint64, error) { return c.mqReceive(false) }, Level: Full},
 	{Name: "mq_timedreceive_time64", Fn: func(c *Ctx) (uint64, error) { return c.mqReceive(true) }, Level: Full},
 	{Name: "mq_getsetattr", Fn: sysMqGetsetattr, Level: Full},
+	{Name: "mq_notify", Fn: sysMqNotify, Level: Full},
 }
 
 // The calls that ipc(2) stands for (linux/ipc.h).

@@ -128,7 +128,7 @@ func sysProcessMadvise(c *Ctx) (uint64, error) {
 	if flags != 0 || count > maxIovecs {
 		return 0, unix.EINVAL
 	}
-	pid, err := pidfdPID(f.Host)
+	pid, err := c.pidOf(f)
 	if err != nil {
 		return 0, err
 	}

@@ -183,15 +183,6 @@ func sysSyslog(c *Ctx) (uint64, error) {
 	return 0, unix.EPERM
 }
 
-func sysPidfdOpen(c *Ctx) (uint64, error) {
-	pid, flags := c.Int(), c.Int()
-	if flags&^unix.PIDFD_NONBLOCK != 0 || pid <= 0 {
-		return 0, unix.EINVAL
-	}
-	fd, err := unix.PidfdOpen(pid, flags)
-	return c.installHost(fd, err, plainFile, true)
-}
-
 // Types of kcmp(2) (linux/kcmp.h).
 const (
 	kcmpFile      = 0

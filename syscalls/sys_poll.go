@@ -365,6 +365,7 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 	if err := c.writable(at, uint64(min(count, epollMax)*size)); err != nil {
 		return 0, err
 	}
+	c.showAll()
 	evs := make([]unix.EpollEvent, min(count, epollMax))
 	n, err := unix.EpollWait(f.Host, evs, 0)
 	if err == nil && n == 0 {

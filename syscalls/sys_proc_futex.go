@@ -155,7 +155,7 @@ func (c *Ctx) futexQueue(addr uint64, private bool, val, bitset uint32) (*futexW
 	if v != val {
 		return nil, unix.EAGAIN
 	}
-	w := &futexWaiter{key: key, bitset: bitset, tid: c.T.TID}
+	w := &futexWaiter{key: key, bitset: bitset, tid: c.T.TID, task: c.T}
 	f.enqueue(w)
 	return w, nil
 }
@@ -308,7 +308,7 @@ func (c *Ctx) futexLockOr(addr uint64, key futexKey, try bool) (*futexWaiter, er
 	if err := c.Write32(addr, v|futexWaiters); err != nil {
 		return nil, err
 	}
-	w := &futexWaiter{key: key, bitset: ^uint32(0), tid: c.T.TID, pi: true}
+	w := &futexWaiter{key: key, bitset: ^uint32(0), tid: c.T.TID, task: c.T, pi: true}
 	q.enqueue(w)
 	return w, nil
 }
@@ -387,8 +387,7 @@ func (c *Ctx) futexRequeuePI(f futexCall, from, to futexKey) (uint64, error) {
 		w.key, w.pi = to, true
 		if n++; v&futexTIDMask == 0 {
 			v |= uint32(w.tid)
-			w.woken = true
-			w.ready <- struct{}{}
+			w.tell()
 		} else {
 			v |= futexWaiters
 			q.queue[to] = append(q.queue[to], w)

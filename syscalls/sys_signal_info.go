@@ -26,6 +26,7 @@ const (
 	siKernel = 0x80
 	siQueue  = -1
 	siTimer  = -2
+	siMesgq  = -3
 	siSigio  = -5
 	siTkill  = -6
 )

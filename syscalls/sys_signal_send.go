@@ -237,12 +237,22 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 		return 0, unix.EPERM
 	case !validSignal(no):
 		return 0, unix.EINVAL
+	}
+	si := c.sent(no, code)
+	si.raw = s.b
+	si.Errno, si.Value = int(s.Int("si_errno")), s.Uint("si_value")
+	si.PID, si.UID = int(s.Int("si_pid")), int(s.Int("si_uid"))
+	switch {
 	case self:
-		si := c.sent(no, code)
-		si.raw = s.b
-		si.Errno, si.Value = int(s.Int("si_errno")), s.Uint("si_value")
-		si.PID, si.UID = int(s.Int("si_pid")), int(s.Int("si_uid"))
 		return 0, c.toSelf(si, tgid == 0)
+	case tgid == 0 && c.K.process(id) != nil:
+		return 0, c.K.process(id).send(si)
+	case tgid != 0 && c.K.find(id) != nil:
+		ts := c.K.find(id)
+		if ts.p.P.PID != tgid {
+			return 0, unix.ESRCH
+		}
+		return 0, c.toTask(ts, si)
 	case tgid != 0 && c.hidden(id):
 		return 0, unix.ESRCH
 	}
@@ -281,7 +291,7 @@ func sysPidfdSendSignal(c *Ctx) (uint64, error) {
 	if flags != 0 || !validSignal(no) {
 		return 0, unix.EINVAL
 	}
-	pid, err := pidfdPID(f.Host)
+	pid, err := c.pidOf(f)
 	if err != nil {
 		return 0, err
 	}
@@ -297,6 +307,9 @@ func sysPidfdSendSignal(c *Ctx) (uint64, error) {
 	}
 	if pid == c.P.P.PID {
 		return 0, c.toSelf(c.sent(no, siUser), true)
+	}
+	if p := c.K.process(pid); p != nil {
+		return 0, p.send(c.sent(no, siUser))
 	}
 	return 0, unix.PidfdSendSignal(f.Host, unix.Signal(no), nil, 0)
 }

@@ -181,6 +181,7 @@ func (p *Process) queue(ts *taskState, si sigInfo, shared bool) error {
 	if err := q.add(si, p.Limits[unix.RLIMIT_SIGPENDING].Cur); err != nil {
 		return err
 	}
+	p.showQueued(si.No)
 	if si.No == unix.SIGKILL {
 		// No task goes on, whichever would take it.
 		p.P.EndGroup(emu.Status{Signal: unix.SIGKILL})

@@ -241,7 +241,7 @@ func sysWaitid(c *Ctx) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if w.pid, err = pidfdPID(f.Host); err != nil {
+		if w.pid, err = c.pidOf(f); err != nil {
 			if err == unix.ESRCH {
 				err = unix.ECHILD
 			}

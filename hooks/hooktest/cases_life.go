@@ -117,7 +117,7 @@ var lifeCases = []Case{
 		e.Log("A clone 0x4000", "B death true 17")
 		e.Control(g, hooks.Run)
 		e.Exits(3)
-		e.Log("A syscall_exit clone")
+		e.Log("A syscall_exit clone", "B release B")
 	}},
 	{108, "job control", JobControl, func(e *Env) {
 		e.Make(Program{raise(unix.SIGTSTP), exit(3)})

@@ -75,11 +75,12 @@ func TestStoppedGuests(t *testing.T) {
 // childID is the number that the first child of a guest gets.
 const childID = 4 << 20
 
-// newChild makes a task that runs a program of its parent, which waits for it.
+// newChild makes a task that runs a program of its parent, which waits for it, in
+// a process group of its own: one without a parent is not stopped by SIGTSTP.
 func newChild(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *hooktest.Guest {
 	parent := hooktest.Program{
-		{Kind: hooktest.Call, Name: "clone", Args: []any{0, "case"}}, {Kind: hooktest.Call, Name: "wait4"},
-		{Kind: hooktest.Call, Name: "exit_group", Args: []any{0}}, {Kind: hooktest.Mark, Label: "case"},
+		{Kind: hooktest.Call, Name: "clone", Args: []any{0, "child"}}, {Kind: hooktest.Call, Name: "wait4"}, {Kind: hooktest.Call, Name: "exit_group", Args: []any{0}},
+		{Kind: hooktest.Mark, Label: "child"}, {Kind: hooktest.Call, Name: "setpgid", Args: []any{0, 0}}, {Kind: hooktest.Mark, Label: "case"},
 	}
 	m, g := newMachine(t, ctx, i, slices.Concat(parent, p), childID)
 	// The child is there, and does not run before this is told to go on.
@@ -106,7 +107,7 @@ func newChild(t testing.TB, ctx context.Context, i *isa, p hooktest.Program) *ho
 	}
 	require.Equal(t, childID, g.Task.ID())
 	born, child := g.Born, g.Task.Guest()
-	g.Ops = g.Ops[len(parent):]
+	g.Ops, g.Waited = g.Ops[len(parent):], true
 	g.Insns = slices.DeleteFunc(g.Insns, func(pc uint64) bool { return pc < g.Labels["case"] })
 	g.Born = func(op int, label string) uint64 { return born(op+len(parent), label) }
 	g.Send = func(no unix.Signal) { m.Kernel().Send(child, no) }

@@ -56,6 +56,7 @@ var tables = []struct {
 	{"memory", (*bench).memory},
 	{"utrace", (*bench).utrace},
 	{"steps", (*bench).steps},
+	{"tasks", (*bench).tasks},
 }
 
 func main() {
@@ -69,7 +70,7 @@ func main() {
 	rounds := flag.Int("n", 5, "rounds")
 	quick := flag.Bool("quick", false, "a fifth of the work, in three rounds: the figures are rough")
 	arches := flag.String("arch", strings.Join(all, ","), "architectures")
-	only := flag.String("only", "speed,trace,memory,utrace,steps", "tables")
+	only := flag.String("only", "speed,trace,memory,utrace,steps,tasks", "tables")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		log.Fatal("which utemu?")

@@ -128,8 +128,13 @@ func (b *bench) gdb(a string) func(int) (time.Duration, error) {
 		err := waitFor(socket)
 		var r result
 		if err == nil {
+			// The file tells gdb the byte order. The last line shows that it has
+			// come to where that many steps lead.
 			r, err = command{argv: []string{"gdb-multiarch", "-nx", "-batch", "-ex", "set confirm off", "-ex", "target remote " + socket,
-				"-ex", "stepi " + strconv.Itoa(steps), "-ex", "kill"}}.run(nil)
+				"-ex", "stepi " + strconv.Itoa(steps), "-ex", `printf "at %#lx\n", (long)$pc`, "-ex", "kill", program(a, "work")}}.run(nil)
+		}
+		if err == nil {
+			err = b.stoodAt(a, steps, string(r.out))
 		}
 		_ = stub.Process.Kill()
 		_ = stub.Wait() // it was killed
@@ -138,6 +143,27 @@ func (b *bench) gdb(a string) func(int) (time.Duration, error) {
 		}
 		return r.cpu + stub.ProcessState.UserTime() + stub.ProcessState.SystemTime(), nil
 	}
+}
+
+// stoodAt holds the place that gdb says it is at against utemu's. Of many steps
+// the stub makes one more in each system call, but the guest makes none there.
+func (b *bench) stoodAt(a string, steps int, out string) error {
+	r, err := command{argv: []string{b.utemu, "step", "--split", "--max", strconv.Itoa(steps)}}.run(stepGuest(a))
+	if err != nil {
+		return err
+	}
+	lines := strings.Fields(string(r.out))
+	at, last := "", ""
+	if i := strings.LastIndex(out, "at 0x"); i >= 0 {
+		at = strings.Fields(out[i+3:])[0]
+	}
+	if len(lines) > 0 {
+		last = lines[len(lines)-1]
+	}
+	if at != last {
+		return fmt.Errorf("gdb has come to %q by %d steps, utemu to %s", at, steps, last)
+	}
+	return nil
 }
 
 // waitFor waits until a file is there.
@@ -194,7 +220,7 @@ func (b *bench) breakpoints() error {
 		for _, n := range []string{"0", "1", "10000"} {
 			cs = append(cs, command{name: n, argv: []string{b.file("breakpoints"), n, ran}})
 		}
-		t, err := contest(cs, []string{path, strconv.Itoa(300 / b.scale)}, b.rounds)
+		t, err := contest(cs, []string{path, strconv.Itoa(1000 / b.scale)}, b.rounds)
 		if err != nil {
 			return err
 		}

@@ -26,21 +26,3 @@ func TestSuite(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, n, 1000)
 }
-
-// TestLedger: every scenario of the catalogue has a case or a reason why not,
-// and not both.
-func TestLedger(t *testing.T) {
-	have := map[int]bool{}
-	for _, c := range steptest.Cases() {
-		have[c.No] = true
-	}
-	for _, s := range steptest.Skips {
-		require.False(t, have[s.No], "scenario %d has a case: its skip is stale", s.No)
-		require.NotEmpty(t, s.Reason)
-		have[s.No] = true
-	}
-	for no := 1; no <= steptest.Scenarios; no++ {
-		require.True(t, have[no], "scenario %d has neither case nor skip", no)
-	}
-	require.Len(t, have, steptest.Scenarios)
-}

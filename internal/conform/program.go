@@ -3,10 +3,8 @@ package conform
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
@@ -30,12 +28,15 @@ func load(image []byte, args []string) (stepper.Target, func() error, error) {
 	if err := os.WriteFile(path, image, 0o755); err != nil {
 		return nil, nil, errors.Join(err, gone())
 	}
-	m, err := utemu.Load(utemu.Config{Path: path, Args: append([]string{path}, args...), Env: []string{}, Random: new([16]byte),
-		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard})
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, errors.Join(err, gone())
 	}
-	end := func() error { return errors.Join(m.Close(), gone()) }
+	m, err := utemu.Load(utemu.Config{Path: path, Args: append([]string{path}, args...), Env: []string{}, Random: new([16]byte), Stdin: null, Stdout: null, Stderr: null})
+	if err != nil {
+		return nil, nil, errors.Join(err, null.Close(), gone())
+	}
+	end := func() error { return errors.Join(m.Close(), null.Close(), gone()) }
 	g, err := emu.NewTarget(m.Task())
 	if err != nil {
 		return nil, nil, errors.Join(err, end())

@@ -136,7 +136,11 @@ func adopt(g *emu.Target, p Process) error {
 			return err
 		}
 	}
-	if err := stack(s, p, sp); err != nil {
+	end, err := stackEnd(a, p, sp, theirs)
+	if err != nil {
+		return err
+	}
+	if err := stack(s, p, sp, end); err != nil {
 		return err
 	}
 	return start(g, p)
@@ -221,29 +225,50 @@ func shift(s *emu.Space, in, by uint64) error {
 // stackSize is how far the stack may grow, the kernel's default limit.
 const stackSize = 8 << 20
 
-// stack makes the emulator's stack that of p.
-func stack(s *emu.Space, p Process, sp uint64) error {
-	var data []byte
-	at := sp
-	page := make([]byte, emu.PageSize)
+// stackEnd is where the stack ends: behind the page of the last string that the
+// program is told of. What lies above it may be another mapping.
+func stackEnd(a *arch.Arch, p Process, sp uint64, aux []entry) (uint64, error) {
+	w := words{a: a, m: p}
+	end := aux[len(aux)-1].at
+	reach := func(at, size uint64) {
+		if at > sp && at < sp+stackSize {
+			end = max(end, at+size)
+		}
+	}
+	n := uint64(a.Word)
+	for at := sp + n; w.err == nil && at < aux[0].at; at += n {
+		reach(w.get(at), 1)
+	}
+	for _, e := range aux {
+		switch e.typ {
+		case 15, 24, 31: // AT_PLATFORM, AT_BASE_PLATFORM, AT_EXECFN
+			reach(e.val, 1)
+		case 25: // AT_RANDOM
+			reach(e.val, 16)
+		}
+	}
+	// The last string goes on to its NUL.
+	b := make([]byte, 1)
 	for {
-		n := emu.PageSize - at%emu.PageSize
-		if _, err := p.ReadAt(page[:n], at); err != nil {
+		if _, err := p.ReadAt(b, end); err != nil || b[0] == 0 {
 			break
 		}
-		data = append(data, page[:n]...)
-		if at += n; at-sp > stackSize {
-			return errors.New("oracle: the stack has no end")
-		}
+		end++
 	}
-	if len(data) == 0 {
-		return fmt.Errorf("oracle: no stack at %#x", sp)
+	return (end + emu.PageSize) &^ (emu.PageSize - 1), w.err
+}
+
+// stack makes the emulator's stack that of p, which ends at an address.
+func stack(s *emu.Space, p Process, sp, end uint64) error {
+	data := make([]byte, end-sp)
+	if _, err := p.ReadAt(data, sp); err != nil {
+		return fmt.Errorf("oracle: no stack at %#x: %w", sp, err)
 	}
-	low := at - stackSize
-	for !s.Free(low, at-low) && low < sp&^(emu.PageSize-1) {
+	low := end - stackSize
+	for !s.Free(low, end-low) && low < sp&^(emu.PageSize-1) {
 		low += emu.PageSize
 	}
-	v := emu.VMA{Addr: low, End: at, Prot: arch.Read | arch.Write, Name: "[stack]", Flags: emu.MapGrowsDown | emu.MapFixedName | emu.MapNoReserve}
+	v := emu.VMA{Addr: low, End: end, Prot: arch.Read | arch.Write, Name: "[stack]", Flags: emu.MapGrowsDown | emu.MapFixedName | emu.MapNoReserve}
 	if err := s.Map(v); err != nil {
 		return fmt.Errorf("oracle: stack at %#x: %w", low, err)
 	}

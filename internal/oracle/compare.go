@@ -375,6 +375,9 @@ func (s *session) step() (stepper.Stop, error) {
 	if err := errors.Join(s.outputs(), s.cleared()); err != nil {
 		return st, err
 	}
+	if err := s.ctx.Err(); err != nil { // it may have been killed for that
+		return st, err
+	}
 	if st.Why == stepper.Handler && s.last == (Stop{}) && s.p.Regs().Reg(a.PC) == st.PC {
 		return st, s.frame(st, sp)
 	}

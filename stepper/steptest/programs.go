@@ -35,6 +35,7 @@ var isas = []string{"i386", "x86_64", "arm", "thumb", "aarch64", "ppc", "ppc64"}
 // scenario is a part of a guest program that is a scenario of the catalogue.
 type scenario struct {
 	no            int
+	also          []int
 	name          string
 	program, arg  string
 	events        string
@@ -48,28 +49,22 @@ type scenario struct {
 // end with status n, Kn that by signal n.
 var scenarios = []scenario{
 	{no: 42, name: "signal-in-it", program: "signals", arg: "it-block", events: "S11:poke H11:on_segv X0", except: "thumb", extra: "S11:predicated H11:on_segv X0"},
-	{no: 46, name: "llsc-threads", program: "tasks", arg: "crossing", events: "X0 | X0 | X0"},
 	{no: 49, name: "signal-in-llsc", program: "signals", arg: "reserved", events: "S11:exclusive H11:on_segv X0", except: "i386 x86_64", extra: "S11:poke H11:on_segv X0"},
-	{no: 62, name: "own-tf", program: "signals", arg: "own-tf", events: strings.Repeat("S5:own_tf H5:on_trap ", 5) + "X0"},
+	{no: 62, also: []int{63, 64}, name: "own-tf", program: "signals", arg: "own-tf", events: strings.Repeat("S5:own_tf H5:on_trap ", 5) + "X0"},
 	{no: 70, name: "restart", program: "signals", arg: "restart", events: "H14:on_alrm X0"},
-	{no: 71, name: "sigreturn", program: "signals", arg: "nested", events: "H10:on_usr1 H12:on_usr2 H10:on_usr1 H12:on_usr2 X0"},
 	{no: 72, name: "exec", program: "tasks", arg: "exec", events: "E:_start X8"},
-	{no: 73, name: "fork", program: "tasks", arg: "forked", events: "X0 | K9 | X4"},
+	{no: 73, also: []int{108}, name: "fork", program: "tasks", arg: "forked", events: "X0 | K9 | X4"},
 	{no: 73, name: "vfork", program: "tasks", arg: "vforked", events: "X0 | X6"},
-	{no: 74, name: "exit-group", program: "tasks", arg: "group", events: "X3 | X3"},
+	{no: 74, also: []int{99}, name: "exit-group", program: "tasks", arg: "group", events: "X3 | X3"},
 	{no: 75, name: "exit-beside", program: "tasks", arg: "leaving", events: "X0 | X0 | X0"},
 	{no: 80, name: "pending", program: "signals", arg: "pending", events: "H12:on_usr2 X0"},
 	{no: 81, name: "sigtrap-blocked", program: "signals", arg: "sigtrap", events: "X0"},
 	{no: 82, name: "longjmp", program: "signals", arg: "away", events: strings.Repeat("S4:illegal H4:on_ill ", 3) + "X0"},
-	{no: 83, name: "nested", program: "signals", arg: "nested", events: "H10:on_usr1 H12:on_usr2 H10:on_usr1 H12:on_usr2 X0"},
+	{no: 83, also: []int{71}, name: "nested", program: "signals", arg: "nested", events: "H10:on_usr1 H12:on_usr2 H10:on_usr1 H12:on_usr2 X0"},
 	{no: 84, name: "alternate-stack", program: "signals", arg: "alternate", events: "H12:on_alternate X0"},
-	{no: 85, name: "repaired", program: "signals", arg: "repaired", events: "S11:poke H11:on_segv X0"},
-	{no: 94, name: "crossing", program: "tasks", arg: "crossing", events: "X0 | X0 | X0"},
-	{no: 95, name: "both-step", program: "tasks", arg: "crossing", events: "X0 | X0 | X0"},
-	{no: 99, name: "killed", program: "tasks", arg: "group", events: "X3 | X3"},
+	{no: 85, also: []int{109}, name: "repaired", program: "signals", arg: "repaired", events: "S11:poke H11:on_segv X0"},
+	{no: 95, also: []int{46, 94, 96}, name: "both-step", program: "tasks", arg: "crossing", events: "X0 | X0 | X0"},
 	{no: 107, name: "many-threads", program: "tasks", arg: "many", events: "X0" + strings.Repeat(" | X0", 9)},
-	{no: 108, name: "fork-slot", program: "tasks", arg: "forked", events: "X0 | K9 | X4"},
-	{no: 109, name: "signal-slot", program: "signals", arg: "repaired", events: "S11:poke H11:on_segv X0"},
 }
 
 // programs are the cases that are whole programs.
@@ -84,7 +79,7 @@ func programs() (cs []Case) {
 			if err = errors.Join(err, e); err != nil {
 				panic(err) // the files are part of this package
 			}
-			c := Case{No: s.no, Name: s.name, ISA: isa, Asm: string(src), Code: image, Args: []string{s.arg}, Events: s.events}
+			c := Case{No: s.no, Also: s.also, Name: s.name, ISA: isa, Asm: string(src), Code: image, Args: []string{s.arg}, Events: s.events}
 			if slices.Contains(strings.Fields(s.except), isa) {
 				c.Events = s.extra
 			}
@@ -268,4 +263,31 @@ func (s *symbols) unchanged(t stepper.Target) error {
 		}
 	}
 	return nil
+}
+
+// Symbol is the address of a function of the program that the case is.
+func (c *Case) Symbol(name string) (uint64, bool) {
+	s, err := readSymbols(c.Code)
+	k := slices.Index(s.names, name)
+	if err != nil || k < 0 {
+		return 0, false
+	}
+	return s.at[k], true
+}
+
+// Where names an address of the program that the case is: the function and how
+// far it is into it, "-" for one outside of the code.
+func (c *Case) Where(pc uint64) string {
+	s, err := readSymbols(c.Code)
+	if err != nil || pc < s.addr || pc >= s.addr+uint64(len(s.text)) {
+		return "-"
+	}
+	k, ok := slices.BinarySearch(s.at, pc)
+	if !ok {
+		k--
+	}
+	if k < 0 {
+		return fmt.Sprintf(".text+%#x", pc-s.addr)
+	}
+	return fmt.Sprintf("%s+%#x", s.names[k], pc-s.at[k])
 }

@@ -34,6 +34,7 @@ const (
 // Case is one scenario for one instruction set.
 type Case struct {
 	No   int    // in the catalogue of docs/semantics.md
+	Also []int  // other scenarios that it is
 	Name string // of the scenario
 	ISA  string // an architecture's name, or thumb
 	Asm  string // the code in assembly, for the reader
@@ -60,7 +61,9 @@ type Value struct {
 func (c *Case) ID() string { return fmt.Sprintf("%s/%03d-%s", c.ISA, c.No, c.Name) }
 
 // Has tells whether the case says something of a mode.
-func (c *Case) Has(m stepper.Mode) bool { return c.Stops[m] != nil || c.Args != nil }
+func (c *Case) Has(m stepper.Mode) bool {
+	return c.Stops[m] != nil || c.Args != nil && m != stepper.BlockAny
+}
 
 // Arch is the name of the case's architecture.
 func (c *Case) Arch() string {

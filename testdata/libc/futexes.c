@@ -262,10 +262,10 @@ static void *tick(void *arg)
 	return NULL;
 }
 
-/* many has a thousand threads at once. */
+/* many has two hundred threads at once. */
 static void many(void)
 {
-	enum { N = 1000 };
+	enum { N = 200 };
 	static pthread_t t[N];
 	static pthread_barrier_t b;
 	pthread_attr_t a;

@@ -90,6 +90,54 @@ static void events(void)
 	CHECK(shm >= 0 && ftruncate(shm, 4096) == 0 && shm_unlink(name) == 0);
 }
 
+static volatile int told, payload, code;
+
+static void on_message(int s, siginfo_t *si, void *u)
+{
+	(void)u;
+	told = s;
+	payload = si->si_value.sival_int;
+	code = si->si_code;
+}
+
+static void on_thread(union sigval v)
+{
+	payload = v.sival_int;
+	told = 1;
+}
+
+static void queue(void)
+{
+	char name[64];
+	snprintf(name, sizeof name, "/utemu-test-%d-%p", (int)getpid(), (void *)name);
+	struct mq_attr a = {.mq_maxmsg = 3, .mq_msgsize = 8};
+	mqd_t q = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &a);
+	MUST(q >= 0);
+	CHECK(mq_unlink(name) == 0);
+	struct sigaction sa = {.sa_sigaction = on_message, .sa_flags = SA_SIGINFO};
+	sigaction(SIGUSR1, &sa, NULL);
+	struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 42};
+	CHECK(mq_notify(q, &e) == 0);
+	ERR(EBUSY, mq_notify(q, &e));
+	CHECK(mq_send(q, "one", 4, 0) == 0);
+	while (!told)
+		usleep(1000);
+	CHECK(told == SIGUSR1 && payload == 42 && code == SI_MESGQ);
+	e.sigev_notify = SIGEV_NONE;
+	CHECK(mq_notify(q, &e) == 0 && mq_notify(q, NULL) == 0);
+	char b[8];
+	CHECK(mq_receive(q, b, sizeof b, NULL) == 4);
+	told = 0;
+	e = (struct sigevent){.sigev_notify = SIGEV_THREAD, .sigev_notify_function = on_thread, .sigev_value.sival_int = 43};
+	CHECK(mq_notify(q, &e) == 0);
+	CHECK(mq_send(q, "two", 4, 0) == 0);
+	while (!told)
+		usleep(1000);
+	CHECK(payload == 43 && mq_close(q) == 0);
+	e.sigev_notify = SIGEV_NONE;
+	ERR(EBADF, mq_notify(q, &e));
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
@@ -97,5 +145,6 @@ int main(int argc, char **argv)
 	semaphores();
 	messages();
 	events();
+	queue();
 	return done();
 }

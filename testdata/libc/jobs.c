@@ -173,6 +173,7 @@ static void continuing(void)
 static void orphans(void)
 {
 	int st;
+	drain();
 	pid_t a = fork();
 	MUST(a >= 0);
 	if (a == 0) {

@@ -139,7 +139,8 @@ func invalid(c arch.CPU, pc uint64) arch.Trap {
 // number with PC behind it; programs may use 3, 4 and 0x80 only, and every
 // other is a general protection fault at the instruction.
 func interrupt(c arch.CPU, e arch.Exception) arch.Trap {
-	if c.Reg(oldException) != noException {
+	if e.No != excBP && c.Reg(oldException) != noException {
+		// INT3 does not touch it, and steps by breakpoints would pay for asking.
 		c.SetReg(oldException, noException)
 	}
 	switch e.No {

@@ -17,6 +17,9 @@
 
 #define HOST_PAGE 4096ul
 
+// FLUSH_PAGES is from how many pages on it is cheaper to flush all of a TLB.
+#define FLUSH_PAGES 64
+
 // ---- which memory of the host is the guest's
 
 // forget takes [addr,addr+size) out of the list; there must be a free place.
@@ -71,7 +74,12 @@ uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size)
 {
 	if (!room(e))
 		return UC_ERR_NOMEM;
+	// A CPU that has not run has no TLB, and one without the shim none of ours.
+	ue_now.unmapping = e->cpu != NULL && size >> e->shift > FLUSH_PAGES;
 	uc_err r = uc_mem_unmap(e->uc, addr, size);
+	if (ue_now.unmapping)
+		ue_shim_flush(e);
+	ue_now.unmapping = false;
 	if (r == UC_ERR_OK && size != 0)
 		forget(e, addr, size);
 	return r;

@@ -178,6 +178,7 @@ struct ue_thread {
 	void *cpu;
 	uintptr_t ra; // return address in translated code of the access under way
 	bool translating;
+	bool unmapping; // the TLB is flushed as a whole afterwards
 	uint64_t tb;  // what is being translated
 };
 extern __thread struct ue_thread ue_now;
@@ -215,6 +216,7 @@ void ue_shim_leave(void);                        // leaves translated code, does
 void ue_shim_restore(void);                      // registers as before the access under way
 void ue_shim_translated(struct ue *e, uint64_t pc);
 void ue_shim_refill(struct ue *e, uint64_t addr); // the page is not watched for writes any more
+void ue_shim_flush(struct ue *e); // the TLB
 void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations);
 
 // Trace records from the shim.

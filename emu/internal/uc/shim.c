@@ -190,12 +190,19 @@ static bool forgets(struct ue *e, uint32_t flags)
 	REAL(void, tlb_set_page_with_attrs_##S, (void *, T, uint64_t, uint32_t, int, int, T)); \
 	REAL(void *, tb_gen_code_##S, (void *, T, T, uint32_t, int)); \
 	CALLED(void, tlb_set_dirty_##S, (void *, T)); \
-	CALLED(void, tlb_flush_page_##S, (void *, T)); \
+	REAL(void, tlb_flush_page_##S, (void *, T)); \
 	CALLED(void, tlb_flush_##S, (void *)); \
 	CALLED(void, cpu_loop_exit_##S, (void *)); \
 	REAL(void, cpu_loop_exit_noexc_##S, (void *)); \
 	CALLED(bool, cpu_restore_state_##S, (void *, uintptr_t, bool)); \
 	static void flush_##S(void *cpu, uint64_t addr) { real_tlb_flush_page_##S(cpu, (T)addr); } \
+	\
+	/* The library forgets memory page by page, which is slow for many. */ \
+	void NAME(tlb_flush_page_##S)(void *cpu, T addr) \
+	{ \
+		if (!ue_now.unmapping) \
+			real_tlb_flush_page_##S(cpu, addr); \
+	} \
 	\
 	/* A block that writes to its own code is left before the store, which runs \
 	   again in a block of its own. */ \
@@ -573,6 +580,22 @@ void ue_shim_refill(struct ue *e, uint64_t addr)
 		if (e->mode & UC_MODE_PPC64)
 			return flush_ppc64(e->cpu, addr);
 		return flush_ppc(e->cpu, addr);
+	}
+}
+
+void ue_shim_flush(struct ue *e)
+{
+	switch (e->arch) {
+	case UC_ARCH_X86:
+		return real_tlb_flush_x86_64(e->cpu);
+	case UC_ARCH_ARM:
+		return real_tlb_flush_arm(e->cpu);
+	case UC_ARCH_ARM64:
+		return real_tlb_flush_aarch64(e->cpu);
+	case UC_ARCH_PPC:
+		if (e->mode & UC_MODE_PPC64)
+			return real_tlb_flush_ppc64(e->cpu);
+		return real_tlb_flush_ppc(e->cpu);
 	}
 }
 

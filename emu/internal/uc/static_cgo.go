@@ -94,8 +94,10 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_xvtdivdp -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp
 #cgo LDFLAGS: -Wl,--wrap=helper_yield_arm -Wl,--wrap=tb_gen_code_aarch64 -Wl,--wrap=tb_gen_code_arm
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64 -Wl,--wrap=tb_gen_code_x86_64
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_aarch64 -Wl,--wrap=tlb_set_page_arm -Wl,--wrap=tlb_set_page_ppc
-#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_ppc64 -Wl,--wrap=tlb_set_page_with_attrs_aarch64 -Wl,--wrap=tlb_set_page_with_attrs_arm
+#cgo LDFLAGS: -Wl,--wrap=tlb_flush_page_aarch64 -Wl,--wrap=tlb_flush_page_arm -Wl,--wrap=tlb_flush_page_ppc
+#cgo LDFLAGS: -Wl,--wrap=tlb_flush_page_ppc64 -Wl,--wrap=tlb_flush_page_x86_64 -Wl,--wrap=tlb_set_page_aarch64
+#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_arm -Wl,--wrap=tlb_set_page_ppc -Wl,--wrap=tlb_set_page_ppc64
+#cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_aarch64 -Wl,--wrap=tlb_set_page_with_attrs_arm
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_ppc -Wl,--wrap=tlb_set_page_with_attrs_ppc64
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_x86_64 -Wl,--wrap=tlb_set_page_x86_64
 */

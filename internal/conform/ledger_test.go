@@ -1,0 +1,119 @@
+package conform
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/utemu/utemu/emu/arch/archs"
+	"github.com/utemu/utemu/stepper/steptest"
+)
+
+// cased are the scenarios that have cases, with the instruction sets of those.
+func cased() map[int][]string {
+	have := map[int][]string{}
+	for _, c := range steptest.Cases() {
+		for _, no := range append([]int{c.No}, c.Also...) {
+			if !slices.Contains(have[no], c.ISA) {
+				have[no] = append(have[no], c.ISA)
+			}
+		}
+	}
+	return have
+}
+
+// TestLedger: every scenario of the catalogue has a case or a reason why not,
+// and not both; what the reasons rest on is there.
+func TestLedger(t *testing.T) {
+	have := cased()
+	for _, s := range steptest.Skips {
+		require.Empty(t, have[s.No], "scenario %d has a case: its skip is stale", s.No)
+		require.True(t, s.Reason != "" && s.Name != "", "scenario %d", s.No)
+		require.NotEmpty(t, s.Tests, "scenario %d", s.No)
+		for _, test := range s.Tests {
+			file, name, _ := strings.Cut(test, ":")
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("../..", file), nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			require.True(t, slices.ContainsFunc(f.Decls, func(d ast.Decl) bool {
+				fn, ok := d.(*ast.FuncDecl)
+				return ok && fn.Name.Name == name
+			}), "scenario %d: %s", s.No, test)
+		}
+		have[s.No] = []string{"skipped"}
+	}
+	for no := 1; no <= steptest.Scenarios; no++ {
+		require.NotEmpty(t, have[no], "scenario %d has neither case nor skip", no)
+	}
+	require.Len(t, have, steptest.Scenarios)
+}
+
+// TestAbsent: what the ledger says is not here is not.
+func TestAbsent(t *testing.T) {
+	for _, a := range archs.All {
+		for _, r := range a.Regs[:a.Core] {
+			require.True(t, a.Word == 8 || r.Bits <= 32, "30: %s of %s", r.Name, a.Name)
+		}
+		require.NotContains(t, []int{8, 243}, int(a.Machine), "32, 104: MIPS and RISC-V")
+		require.NotContains(t, a.Const, "RSEQ_FLAG_UNREGISTER", "54")
+	}
+}
+
+// TestStatus: docs/status.md is what the suite has. With UTEMU_UPDATE=1 it is
+// written.
+func TestStatus(t *testing.T) {
+	const file = "../../docs/status.md"
+	if os.Getenv("UTEMU_UPDATE") == "1" {
+		require.NoError(t, os.WriteFile(file, []byte(status()), 0o644))
+	}
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, status(), string(b), "make status writes it anew")
+}
+
+func status() string {
+	var b strings.Builder
+	b.WriteString("# State of stepping\n\nThe scenarios of [semantics.md](semantics.md) by instruction set. Each x is a case that all four strategies pass\n" +
+		"in all modes that it has stops for. The file is written by `make status`.\n\n")
+	isas := []string{"i386", "x86_64", "arm", "thumb", "aarch64", "ppc", "ppc64"}
+	fmt.Fprintf(&b, "| no. | scenario | %s |\n|---|---|%s\n", strings.Join(isas, " | "), strings.Repeat("---|", len(isas)))
+	have, names := cased(), map[int]string{}
+	for _, c := range slices.Backward(steptest.Cases()) {
+		for _, no := range append(slices.Clone(c.Also), c.No) {
+			if names[no] == "" || no == c.No {
+				names[no] = c.Name
+			}
+		}
+	}
+	for no := 1; no <= steptest.Scenarios; no++ {
+		if have[no] == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| %d | %s |", no, names[no])
+		for _, i := range isas {
+			mark := " |"
+			if slices.Contains(have[no], i) {
+				mark = " x |"
+			}
+			b.WriteString(mark)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nScenarios without a case of the suite:\n\n| no. | scenario | why | tests |\n|---|---|---|---|\n")
+	for _, s := range steptest.Skips {
+		var tests []string
+		for _, t := range s.Tests {
+			_, name, _ := strings.Cut(t, ":")
+			tests = append(tests, name)
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", s.No, s.Name, s.Reason, strings.Join(tests, ", "))
+	}
+	return b.String()
+}

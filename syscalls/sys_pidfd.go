@@ -1,0 +1,73 @@
+package syscalls
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// A pidfd of a guest is an eventfd of the host that becomes readable when the
+// guest ends, as poll(2) shows it of a pidfd.
+
+// newPidfd makes a file that stands for a guest.
+func (p *Process) newPidfd(flags int) (*File, error) {
+	f := &p.K.family
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|flags&unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	file := &File{Host: fd, Path: "anon_inode:[pidfd]", kind: pidFile, guest: p, large: true}
+	if p.zombie {
+		showEnd(file)
+		return file, nil
+	}
+	if p.pidfds == nil {
+		p.pidfds = map[*File]bool{}
+	}
+	p.pidfds[file] = true
+	file.closed = func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(p.pidfds, file)
+	}
+	return file, nil
+}
+
+// showEnd makes a pidfd readable.
+func showEnd(f *File) {
+	b := make([]byte, 8)
+	hostOrder.PutUint64(b, 1)
+	_, _ = unix.Write(f.Host, b) // it was 0: there is room
+}
+
+func sysPidfdOpen(c *Ctx) (uint64, error) {
+	pid, flags := c.Int(), c.Int()
+	if flags&^unix.PIDFD_NONBLOCK != 0 || pid <= 0 {
+		return 0, unix.EINVAL
+	}
+	p := c.K.process(pid)
+	if p == nil {
+		if c.K.find(pid) != nil {
+			return 0, unix.EINVAL // no leader of a group
+		}
+		fd, err := unix.PidfdOpen(pid, flags)
+		return c.installHost(fd, err, plainFile, true)
+	}
+	f, err := p.newPidfd(flags)
+	if err != nil {
+		return 0, err
+	}
+	return c.install(f, true)
+}
+
+// pidOf is the process that a pidfd stands for: EBADF if it is none, ESRCH if
+// the process has been waited for.
+func (c *Ctx) pidOf(f *File) (int, error) {
+	if f.kind != pidFile {
+		return pidfdPID(f.Host)
+	}
+	if c.K.process(f.guest.P.PID) != f.guest {
+		return 0, unix.ESRCH
+	}
+	return f.guest.P.PID, nil
+}

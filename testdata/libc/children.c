@@ -1,0 +1,142 @@
+/* Descriptors that tell of processes and signals: pidfds and signalfds. */
+#include "t.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
+
+static int go[2];
+
+/* child ends with status 7 when it is told to. */
+static pid_t child(void)
+{
+	char c;
+	pid_t p = fork();
+	MUST(p >= 0);
+	if (p == 0)
+		_exit(read(go[0], &c, 1) == 1 ? 7 : 8);
+	return p;
+}
+
+static int ready(int fd, int ms)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
+}
+
+static void pidfds(void)
+{
+	siginfo_t si;
+	char b[8];
+	pid_t p = child();
+	int fd = syscall(SYS_pidfd_open, p, 0);
+	CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	CHECK(!ready(fd, 0));
+	ERR(EINVAL, read(fd, b, 8));
+	CHECK(write(go[1], "x", 1) == 1 && ready(fd, 5000));
+	memset(&si, 0, sizeof si);
+	CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_pid == p && si.si_code == CLD_EXITED && si.si_status == 7);
+	ERR(ESRCH, syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+	ERR(ECHILD, waitid(P_PIDFD, fd, &si, WEXITED));
+	CHECK(close(fd) == 0);
+	p = child();
+	fd = syscall(SYS_pidfd_open, p, 0);
+	CHECK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0);
+	CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_code == CLD_KILLED && si.si_status == SIGTERM && close(fd) == 0);
+	ERR(EINVAL, syscall(SYS_pidfd_open, p, 77));
+	ERR(ESRCH, syscall(SYS_pidfd_open, 0x3ffffff0, 0));
+	ERR(EBADF, waitid(P_PIDFD, 0, &si, WEXITED));
+	fd = -1;
+	p = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &fd, 0, 0);
+	MUST(p >= 0);
+	if (p == 0)
+		_exit(9);
+	CHECK(ready(fd, 5000) && waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_status == 9 && close(fd) == 0);
+}
+
+/* send has a child send this process a signal after a moment. */
+static pid_t send(int no, int value)
+{
+	pid_t p = fork();
+	MUST(p >= 0);
+	if (p == 0) {
+		usleep(30000);
+		_exit(sigqueue(getppid(), no, (union sigval){.sival_int = value}) != 0);
+	}
+	return p;
+}
+
+static void signalfds(void)
+{
+	sigset_t s;
+	struct signalfd_siginfo i;
+	struct epoll_event ev = {.events = EPOLLIN};
+	int st;
+	sigemptyset(&s);
+	sigaddset(&s, SIGUSR1);
+	sigaddset(&s, SIGRTMIN + 1);
+	MUST(sigprocmask(SIG_BLOCK, &s, NULL) == 0);
+	int fd = signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK), ep = epoll_create1(0);
+	MUST(fd >= 0 && ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0);
+	CHECK(!ready(fd, 0) && epoll_wait(ep, &ev, 1, 0) == 0);
+	pid_t p = send(SIGUSR1, 5);
+	CHECK(ready(fd, 5000));
+	CHECK(read(fd, &i, sizeof i) == sizeof i && i.ssi_signo == SIGUSR1 && i.ssi_code == SI_QUEUE && i.ssi_int == 5 && i.ssi_pid == p);
+	ERR(EAGAIN, read(fd, &i, sizeof i));
+	CHECK(!ready(fd, 0) && epoll_wait(ep, &ev, 1, 0) == 0 && waitpid(p, &st, 0) == p && st == 0);
+	p = send(SIGRTMIN + 1, 6);
+	CHECK(epoll_wait(ep, &ev, 1, 5000) == 1 && read(fd, &i, sizeof i) == sizeof i && i.ssi_int == 6);
+	CHECK(epoll_wait(ep, &ev, 1, 0) == 0 && waitpid(p, &st, 0) == p && st == 0);
+	raise(SIGUSR1);
+	siginfo_t si;
+	CHECK(ready(fd, 0) && sigwaitinfo(&s, &si) == SIGUSR1 && !ready(fd, 0) && epoll_wait(ep, &ev, 1, 0) == 0);
+	CHECK(close(fd) == 0);
+}
+
+/* A child whose parent ends goes to the reaper and is signalled. */
+static void parents(void)
+{
+	int st, told[2];
+	char c = 0;
+	MUST(pipe(told) == 0);
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	pid_t me = getpid(), p = fork();
+	if (p == 0) {
+		pid_t q = fork();
+		if (q == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			pid_t parent = getppid();
+			MUST(write(told[1], "k", 1) == 1);
+			for (;;)
+				pause();
+		}
+		MUST(read(told[0], &c, 1) == 1);
+		_exit(0);
+	}
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+	CHECK(waitpid(-1, &st, 0) > 0 && WIFSIGNALED(st) && WTERMSIG(st) == SIGTERM);
+	ERR(ECHILD, waitpid(-1, &st, 0));
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	enter(argc, argv);
+	alarm(60);
+	MUST(pipe(go) == 0);
+	pidfds();
+	signalfds();
+	parents();
+	return done();
+}
