@@ -54,6 +54,9 @@ func sysMqNotify(c *Ctx) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if sock.sock != nil {
+			sock.sock.cookies = true
+		}
 		return 0, mqNotify(f.Host, &hostSigevent{value: unsafe.Pointer(&cookie[0]), signo: int32(sock.Host), notify: sigevThread})
 	case sigevSignal:
 		return 0, c.mqSignal(f, unix.Signal(s.Int("sigev_signo")), s.Uint("sigev_value"))

@@ -82,6 +82,13 @@ func sysSocketcall(c *Ctx) (uint64, error) {
 type sockInfo struct {
 	domain, proto int
 	name          []byte // as the guest bound it, where the host has another path
+	cookies       bool   // of netlink: what comes are bytes of mq_notify(2), not routing messages
+}
+
+// turned tells whether what goes over the socket has to be put into the other
+// byte order.
+func (s *sockInfo) turned(c *Ctx) bool {
+	return s.domain == unix.AF_NETLINK && !s.cookies && c.bigEndian()
 }
 
 // socketNames are the names that guests gave sockets in the file system by

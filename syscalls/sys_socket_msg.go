@@ -14,7 +14,7 @@ func (c *Ctx) send(f *File, m *hostMsg, flags uint32) (uint64, error) {
 	if flags&msgInternal != 0 {
 		return 0, unix.EINVAL
 	}
-	if f.sock.domain == unix.AF_NETLINK && c.bigEndian() {
+	if f.sock.turned(c) {
 		m.data = [][]byte{turnNetlink(flat(m.data, maxNetlink), false)}
 	}
 	n := 0
@@ -35,7 +35,7 @@ func (c *Ctx) recv(f *File, m *hostMsg, flags uint32) (n, nameLen int, err error
 		return 0, 0, unix.EINVAL
 	}
 	guest := m.data
-	turned := f.sock.domain == unix.AF_NETLINK && c.bigEndian()
+	turned := f.sock.turned(c)
 	if turned {
 		m.data = [][]byte{flat(guest, maxNetlink)}
 	}

@@ -2,6 +2,7 @@
 #include "t.h"
 
 #include <mqueue.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
