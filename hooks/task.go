@@ -73,7 +73,6 @@ type Task struct {
 	stopped   bool // held
 	jctl      bool // in a job control stop
 	wake      chan struct{}
-	runs      uint64        // how often it was let go
 	changed   chan struct{} // closed when the task stops or ends; nil if nobody waits
 	examiners int
 	unheld    chan struct{} // closed when examiners is 0; nil if nobody waits

@@ -48,7 +48,7 @@ type Kernel struct {
 	cfg    Config
 	mu     sync.Mutex
 	tables map[*arch.Arch]*table
-	missed map[string]bool // lines already in the log
+	missed map[string]bool // system calls that were named in the log
 
 	coreErr error // of writing cfg.CoreFile
 	sysctl  func(name string) string

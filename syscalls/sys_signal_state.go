@@ -390,16 +390,6 @@ func (k *Kernel) act(t *emu.Task, si sigInfo) error {
 	return nil
 }
 
-// once logs a line if it has not been logged before.
-func (k *Kernel) once(line string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.missed[line] {
-		k.missed[line] = true
-		k.cfg.Log(line)
-	}
-}
-
 // newTaskState makes the state of a task of a program that starts.
 func newTaskState(p *Process) *taskState {
 	ts := &taskState{p: p, wake: make(chan struct{}, 1)}

@@ -392,11 +392,8 @@ func ttyResize(c *Ctx, f *File, arg uint64) (uint64, error) {
 	return v, nil
 }
 
-// Numbers of devices (Documentation/admin-guide/devices.txt).
-var (
-	devTTY  = unix.Mkdev(5, 0) // /dev/tty
-	devPtmx = unix.Mkdev(5, 2) // /dev/ptmx
-)
+// devTTY is the number of /dev/tty (Documentation/admin-guide/devices.txt).
+var devTTY = unix.Mkdev(5, 0)
 
 // ownTTY is the place that /dev/tty stands for, where p is that.
 func (c *Ctx) ownTTY(p place) (place, error) {

@@ -25,7 +25,6 @@ type stepper struct {
 	g    *hooks.Engine
 	code int
 	no   unix.Signal
-	hold bool // leave the next signal be
 }
 
 // stepper attaches a stepper that holds the task before its first instruction.
