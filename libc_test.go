@@ -27,7 +27,7 @@ const libcDir = "testdata/libc"
 type libcTarget struct {
 	name    string
 	arch    string // as utemu.Arches names it
-	cc, cxx string // cxx is "" where Debian's compiler is not among the packages
+	cc, cxx string
 	flags   []string
 	vector  []string // what turns the vector unit on
 	sysroot string   // as a user would give it with -L
@@ -44,7 +44,7 @@ var libcTargets = []libcTarget{
 		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf", noPIE: true},
 	{name: "thumb", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-mthumb"},
 		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf", noPIE: true},
-	{name: "armel", arch: "arm", cc: "arm-linux-gnueabi-gcc", sysroot: "/usr/arm-linux-gnueabi", soft: true, noPIE: true},
+	{name: "armel", arch: "arm", cc: "arm-linux-gnueabi-gcc", cxx: "arm-linux-gnueabi-g++", sysroot: "/usr/arm-linux-gnueabi", soft: true, noPIE: true},
 	{name: "aarch64", arch: "aarch64", cc: "aarch64-linux-gnu-gcc", cxx: "aarch64-linux-gnu-g++",
 		sysroot: "/usr/aarch64-linux-gnu"},
 	{name: "ppc", arch: "ppc", cc: "powerpc-linux-gnu-gcc", cxx: "powerpc-linux-gnu-g++",
@@ -108,7 +108,7 @@ func TestLibc(t *testing.T) {
 	for i, src := range libcSources(t) {
 		for j, target := range libcTargets {
 			prog := libcPrograms[src]
-			if prog.hard && target.soft || prog.order && target.big || strings.HasSuffix(src, ".cc") && target.cxx == "" {
+			if prog.hard && target.soft || prog.order && target.big {
 				continue
 			}
 			ways := libcWays(src, target)

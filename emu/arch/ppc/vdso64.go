@@ -15,10 +15,12 @@ const (
 	vdsoHash    = 0x220
 	vdsoStrings = 0x240
 	vdsoDynamic = 0x280
+	vdsoVersion = 0x340 // of symbols, then the definitions of versions
 	vdsoHeader  = 0x4e0 // .eh_frame_hdr
 	vdsoFrames  = 0x500
 	vdsoText    = trampRt - 4
 	vdsoName    = "linux-vdso64.so.1"
+	vdsoABI     = "LINUX_2.6.15" // the version of the functions
 )
 
 // vdsoPage64 is a shared object of one page, mapped as it is.
@@ -47,14 +49,20 @@ func vdsoPage64() []byte {
 	put(vdsoFrames, frames.cie, frames.fde)
 	put(vdsoSymbols, elf.Sym64{})
 	put(vdsoHash, [4]uint32{1, 1}) // a bucket, a chain, both empty
-	put(vdsoStrings, []byte("\x00"+vdsoName+"\x00"))
+	put(vdsoStrings, []byte("\x00"+vdsoName+"\x00"+vdsoABI+"\x00"))
+	// Who looks for functions starts with the versions (the Go runtime).
+	put(vdsoVersion, uint64(0), vdsoDef{1, verFlagBase, 1, 1, elfHash(vdsoName), 20, 28, 1, 0},
+		vdsoDef{1, 0, 2, 1, elfHash(vdsoABI), 20, 0, uint32(len(vdsoName) + 2), 0})
 	dynamic := put(vdsoDynamic,
 		elf.Dyn64{Tag: int64(elf.DT_SONAME), Val: 1},
 		elf.Dyn64{Tag: int64(elf.DT_HASH), Val: vdsoHash},
 		elf.Dyn64{Tag: int64(elf.DT_STRTAB), Val: vdsoStrings},
 		elf.Dyn64{Tag: int64(elf.DT_SYMTAB), Val: vdsoSymbols},
-		elf.Dyn64{Tag: int64(elf.DT_STRSZ), Val: uint64(len(vdsoName) + 2)},
+		elf.Dyn64{Tag: int64(elf.DT_STRSZ), Val: uint64(len(vdsoName) + len(vdsoABI) + 3)},
 		elf.Dyn64{Tag: int64(elf.DT_SYMENT), Val: elf.Sym64Size},
+		elf.Dyn64{Tag: int64(elf.DT_VERSYM), Val: vdsoVersion},
+		elf.Dyn64{Tag: int64(elf.DT_VERDEF), Val: vdsoVersion + 8},
+		elf.Dyn64{Tag: int64(elf.DT_VERDEFNUM), Val: 2},
 		elf.Dyn64{})
 	part := func(typ elf.ProgType, flags elf.ProgFlag, at, n int) elf.Prog64 {
 		return elf.Prog64{Type: uint32(typ), Flags: uint32(flags), Off: uint64(at), Vaddr: uint64(at), Paddr: uint64(at), Filesz: uint64(n), Memsz: uint64(n), Align: 8}
@@ -65,6 +73,26 @@ func vdsoPage64() []byte {
 	copy(head.Ident[:], elf.ELFMAG+string([]byte{byte(elf.ELFCLASS64), byte(elf.ELFDATA2MSB), byte(elf.EV_CURRENT)}))
 	put(0, head, load, part(elf.PT_DYNAMIC, elf.PF_R, vdsoDynamic, dynamic), part(elf.PT_GNU_EH_FRAME, elf.PF_R, vdsoHeader, table))
 	return p
+}
+
+// vdsoDef is the definition of a version with its name (Elf64_Verdef and
+// Elf64_Verdaux, System V ABI).
+type vdsoDef struct {
+	Version, Flags, Index, Count uint16
+	Hash, Aux, Next              uint32
+	Name, NextAux                uint32
+}
+
+const verFlagBase = 1 // VER_FLG_BASE: the object itself
+
+// elfHash is the hash of a name that the System V ABI defines.
+func elfHash(name string) (h uint32) {
+	for _, c := range []byte(name) {
+		h = h<<4 + uint32(c)
+		h ^= h >> 24 & 0xf0
+		h &= 0x0fffffff
+	}
+	return h
 }
 
 // Encodings of pointers in .eh_frame (DWARF extensions of the Linux Standard
