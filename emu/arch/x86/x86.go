@@ -95,13 +95,13 @@ var I386 = &arch.Arch{
 	Code:   code(arch.ISAI386, isa32),
 }
 
-// code is what a tracer needs to know. There is no block step: the library
-// ignores DEBUGCTL.BTF.
+// code is what a tracer needs to know. Block step is DEBUGCTL.BTF, which the
+// library ignores: the engine looks for taken branches itself.
 func code(set arch.ISA, s isa) arch.Code {
 	return arch.Code{
 		MinInsn: 1,
 		MaxInsn: 15,
-		Caps:    arch.HasSingleStep,
+		Caps:    arch.HasSingleStep | arch.HasBlockStep,
 		ISA:     func(uint8) arch.ISA { return set },
 		Break:   func(uint8) []byte { return []byte{int3} },
 
