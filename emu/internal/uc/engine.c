@@ -419,7 +419,8 @@ static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, u
 void ue_note_cut(struct ue *e)
 {
 	e->redo = true;
-	if (e->trace != 0 && !e->stopped && !e->muted)
+	// On the stock library on_block notes it.
+	if (e->shim && e->trace != 0 && !e->stopped && !e->muted)
 		put(e, UE_REC_CUT, pc_of(e), 0, 0, e->cur);
 }
 

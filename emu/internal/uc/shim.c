@@ -208,7 +208,7 @@ static bool forgets(struct ue *e, uint32_t flags)
 	   again in a block of its own. */ \
 	void NAME(cpu_loop_exit_noexc_##S)(void *cpu) \
 	{ \
-		if (ue_now.e != NULL && ue_now.e->shim) \
+		if (ue_now.e != NULL) \
 			ue_note_cut(ue_now.e); \
 		real_cpu_loop_exit_noexc_##S(cpu); \
 	} \
@@ -266,7 +266,7 @@ static bool forgets(struct ue *e, uint32_t flags)
 			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
 			ue_shim_translated(e, pc); \
 		} \
-		if (e != NULL && e->shim && forgets(e, flags)) \
+		if (e != NULL && forgets(e, flags)) \
 			real_tb_gen_code_##S(cpu, pc, cs_base, (flags & ~0xffu) | TB_THUMB, (cflags & ~CF_COUNT_MASK) | 1); \
 		struct head_##S *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
 		if (e != NULL && e->shim) { \
