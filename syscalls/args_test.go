@@ -88,8 +88,7 @@ func (g *guest) try(row *Row, args [6]uint64) {
 		g.w[i] = pick(g.A, v)
 	}
 	g.next, g.noResult = 0, false
-	_, err := row.Fn(g.Ctx)
-	err = g.settle(row.Name, err)
+	_, err := g.run(row)
 	var e unix.Errno
 	if err != nil && !errors.As(err, &e) {
 		g.t.Fatalf("%s %s(%#x): %v", g.A.Name, row.Name, g.w, err)

@@ -107,7 +107,33 @@ func (c *Ctx) Pos() int64 {
 }
 
 // FD takes a file descriptor and looks it up, EBADF if it is not open.
-func (c *Ctx) FD() (*File, error) { return c.P.Files.Get(c.Int()) }
+func (c *Ctx) FD() (*File, error) { return c.file(c.Int()) }
+
+// file looks a descriptor up and keeps the file open until the call has ended,
+// whoever closes the descriptor while the call blocks (fdget of the kernel).
+func (c *Ctx) file(fd int) (*File, error) {
+	if c.T == nil { // not in a system call
+		return c.P.Files.Get(fd)
+	}
+	f, err := c.P.Files.hold(fd)
+	if err == nil {
+		ts := c.task()
+		ts.held = append(ts.held, f)
+	}
+	return f, err
+}
+
+// run makes the call: its result, or the error that settle leaves of it.
+func (c *Ctx) run(r *Row) (uint64, error) {
+	v, err := r.Fn(c)
+	ts := c.task()
+	for i, f := range ts.held {
+		_ = f.drop() // whoever closed it was not told either
+		ts.held[i] = nil
+	}
+	ts.held = ts.held[:0]
+	return v, c.settle(r.Name, err)
+}
 
 // Rewind makes the next accessor read argument i again.
 func (c *Ctx) Rewind(i int) { c.next = i }

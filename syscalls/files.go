@@ -15,9 +15,9 @@ type File struct {
 	Host int    // the host's descriptor, close-on-exec
 	Path string // as /proc/self/fd shows it, "" to ask the host
 
-	refs atomic.Int32
-	keep bool // belongs to the host process: not closed with the last reference
-	give bool // a standard stream that the host process gives up when the guest closes it
+	refs atomic.Int32 // descriptors and calls in progress
+	keep bool         // belongs to the host process: not closed with the last reference
+	give bool         // a standard stream that the host process gives up when the guest closes it
 
 	kind  fileKind
 	large bool   // opened with O_LARGEFILE, or by a 64-bit program
@@ -28,6 +28,9 @@ type File struct {
 	owner owner
 	sigs  sigset   // of a signalFile
 	guest *Process // of a pidFile
+
+	watchMu sync.Mutex
+	watches []watch // by epoll instances
 
 	term   atomic.Pointer[terminal] // nil until somebody asked
 	closed func()                   // called before it is closed, nil for nothing
@@ -117,6 +120,17 @@ func (t *Files) Get(fd int) (*File, error) {
 	return t.get(fd)
 }
 
+// hold is Get with a reference that drop gives back.
+func (t *Files) hold(fd int) (*File, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f, err := t.get(fd)
+	if err == nil {
+		f.refs.Add(1)
+	}
+	return f, err
+}
+
 func (t *Files) get(fd int) (*File, error) {
 	if fd < 0 || fd >= len(t.list) || t.list[fd].f == nil {
 		return nil, unix.EBADF
@@ -134,6 +148,7 @@ func (t *Files) Add(f *File, min int, limit uint64, cloexec bool) (int, error) {
 		fd++
 	}
 	if uint64(fd) >= limit {
+		f.refs.Add(1)
 		_ = f.drop() // the error to tell is EMFILE
 		return -1, unix.EMFILE
 	}
@@ -151,7 +166,6 @@ func (t *Files) Set(fd int, f *File, cloexec bool) {
 	}
 	t.put(fd, f, cloexec)
 	if old != nil {
-		old.refs.Add(-1)
 		_ = old.drop() // dup2 does not tell either
 	}
 }
@@ -169,7 +183,6 @@ func (t *Files) Close(fd int) error {
 func (t *Files) close(fd int) error {
 	f := t.list[fd].f
 	t.list[fd] = slot{}
-	f.refs.Add(-1)
 	return f.drop()
 }
 
@@ -213,11 +226,13 @@ func (t *Files) Release() error {
 	return errors.Join(errs...)
 }
 
-// drop closes the host's descriptor if nobody holds f.
+// drop gives a reference back and closes the host's descriptor with the last.
 func (f *File) drop() error {
-	switch {
-	case f.refs.Load() > 0:
+	if f.refs.Add(-1) > 0 {
 		return nil
+	}
+	f.unwatch()
+	switch {
 	case f.give:
 		return giveUp(f.Host)
 	case f.keep:

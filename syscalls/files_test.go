@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu/arch/archs"
 )
 
 // TestInherit shows which descriptors of the host process a guest gets, and
@@ -61,4 +63,27 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, unix.EBADF, err)
 	require.NoError(t, files.Release())
 	require.Equal(t, unix.EBADF, files.Close(6))
+}
+
+// TestFileHeld closes a descriptor while a call blocks on it: the call goes on
+// with its file, also when the number is given to another one.
+func TestFileHeld(t *testing.T) {
+	g := newGuest(t, archs.All[0])
+	fds := g.room(8)
+	g.ok("pipe2", fds, 0)
+	r, w := int(g.get32(fds)), uint64(g.get32(fds+4))
+	f, err := g.P.Files.Get(r)
+	require.NoError(t, err)
+	_, err = g.run(&Row{Name: "read", Fn: func(c *Ctx) (uint64, error) {
+		held, err := c.file(r)
+		require.NoError(t, err)
+		require.NoError(t, g.P.Files.Close(r))
+		_, err = unix.FcntlInt(uintptr(held.Host), unix.F_GETFD, 0)
+		require.NoError(t, err, "still open")
+		return 0, nil
+	}})
+	require.NoError(t, err)
+	_, err = unix.FcntlInt(uintptr(f.Host), unix.F_GETFD, 0)
+	require.Equal(t, unix.EBADF, err, "closed with the call")
+	g.fails(unix.EPIPE, "write", w, g.str("x"), 1)
 }

@@ -16,7 +16,7 @@ import (
 
 // fileCalls are the calls of files, directories, sockets and waiting.
 func fileCalls() []Row {
-	return slices.Concat(fileRows, dirRows, ioRows, pollRows, socketRows, ioctlRows)
+	return slices.Concat(fileRows, dirRows, ioRows, pollRows, epollRows, socketRows, ioctlRows)
 }
 
 // has tells whether an architecture has a call.
@@ -75,7 +75,7 @@ func fuzzWord(a *arch.Arch, r uint64) uint64 {
 func fuzzOne(t *testing.T, g *guest, r Row, args [6]uint64) {
 	t.Helper()
 	g.w, g.next = args, 0
-	_, err := r.Fn(g.Ctx)
+	_, err := g.run(&r)
 	if err != nil {
 		require.ErrorAs(t, err, new(unix.Errno), "%s(%#x)", r.Name, args)
 	}

@@ -66,8 +66,8 @@ func (g *guest) call(name string, args ...uint64) (uint64, error) {
 	g.next = 0
 	for _, r := range rows() {
 		if r.Name == name {
-			v, err := r.Fn(g.Ctx)
-			if err = g.settle(name, err); g.task().restart.code != 0 {
+			v, err := g.run(&r)
+			if g.task().restart.code != 0 {
 				g.task().restart.code, err = 0, unix.EINTR
 			}
 			return v, err

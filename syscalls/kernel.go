@@ -91,8 +91,7 @@ func (k *Kernel) Syscall(t *emu.Task) error {
 		abi.Result(cpu, 0, abi.Guest(unix.ENOSYS))
 		return nil
 	}
-	v, err := row.Fn(c)
-	err = c.settle(row.Name, err)
+	v, err := c.run(row)
 	if err == nil {
 		if !c.noResult {
 			abi.Result(cpu, v, 0)

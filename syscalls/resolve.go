@@ -50,7 +50,7 @@ func (c *Ctx) resolve(dirfd int, name string, follow bool) (place, error) {
 	if dirfd == unix.AT_FDCWD {
 		dir, proc = c.P.FS.current()
 	} else {
-		f, err := c.P.Files.Get(dirfd)
+		f, err := c.file(dirfd)
 		if err != nil {
 			return place{}, err
 		}
@@ -81,7 +81,7 @@ func (c *Ctx) descriptor(fd int) (place, error) {
 		dir, proc := c.P.FS.current()
 		return place{dir: dir, path: ".", proc: proc}, nil
 	}
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return place{}, err
 	}
@@ -215,7 +215,7 @@ func (c *Ctx) magicFD(p place, dir, rest string, follow bool) (place, error) {
 	if err != nil || strconv.Itoa(fd) != num {
 		return place{}, unix.ENOENT
 	}
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return place{}, unix.ENOENT
 	}

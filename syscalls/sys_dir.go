@@ -547,7 +547,7 @@ func readlinkat(c *Ctx, dirfd int) (uint64, error) {
 	buf := make([]byte, min(size, pathMax))
 	n := 0
 	if name == "" && dirfd != unix.AT_FDCWD {
-		f, err := c.P.Files.Get(dirfd)
+		f, err := c.file(dirfd)
 		if err != nil {
 			return 0, err
 		}

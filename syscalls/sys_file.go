@@ -293,7 +293,7 @@ func sysDup(c *Ctx) (uint64, error) {
 func sysDup2(c *Ctx) (uint64, error) {
 	old, new := c.Int(), c.Int()
 	if old == new {
-		_, err := c.P.Files.Get(old)
+		_, err := c.file(old)
 		return uint64(new), err
 	}
 	return c.dup3(old, new, false)
@@ -312,7 +312,7 @@ func (c *Ctx) dup3(old, new int, cloexec bool) (uint64, error) {
 	if new < 0 || uint64(new) >= min(c.P.Limits[unix.RLIMIT_NOFILE].Cur, math.MaxInt32) {
 		return 0, unix.EBADF
 	}
-	f, err := c.P.Files.Get(old)
+	f, err := c.file(old)
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ func sysFcntl64(c *Ctx) (uint64, error) { return fcntl(c, true) }
 
 func fcntl(c *Ctx, all bool) (uint64, error) {
 	fd := c.Int()
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}

@@ -9,10 +9,10 @@ import (
 // twoFiles takes two descriptors that are not next to each other, by the
 // numbers given.
 func (c *Ctx) twoFiles(a, b int) (x, y *File, err error) {
-	if x, err = c.P.Files.Get(a); err != nil {
+	if x, err = c.file(a); err != nil {
 		return nil, nil, err
 	}
-	y, err = c.P.Files.Get(b)
+	y, err = c.file(b)
 	return x, y, err
 }
 
@@ -268,7 +268,7 @@ func sysSyncFileRange2(c *Ctx) (uint64, error) {
 }
 
 func syncFileRange(c *Ctx, fd int, off, n int64, flags uint32) (uint64, error) {
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}

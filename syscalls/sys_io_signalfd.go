@@ -24,7 +24,7 @@ func signalfd(c *Ctx, flagged bool) (uint64, error) {
 	}
 	set &^= unblockable
 	if fd != -1 {
-		f, err := c.P.Files.Get(fd)
+		f, err := c.file(fd)
 		if err != nil {
 			return 0, err
 		}

@@ -82,7 +82,7 @@ const (
 
 func sysIoctl(c *Ctx) (uint64, error) {
 	fd := c.Int()
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}
@@ -206,7 +206,7 @@ func fileSize(c *Ctx, f *File, arg uint64) (uint64, error) {
 }
 
 func clone(c *Ctx, f *File, arg uint64) (uint64, error) {
-	src, err := c.P.Files.Get(int(int32(arg)))
+	src, err := c.file(int(int32(arg)))
 	if err != nil {
 		return 0, err
 	}
@@ -218,7 +218,7 @@ func cloneRange(c *Ctx, f *File, arg uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	src, err := c.P.Files.Get(int(s.Int("src_fd")))
+	src, err := c.file(int(s.Int("src_fd")))
 	if err != nil {
 		return 0, err
 	}

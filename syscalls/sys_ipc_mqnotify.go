@@ -34,7 +34,7 @@ func sysMqNotify(c *Ctx) (uint64, error) {
 			return 0, err
 		}
 	}
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +50,7 @@ func sysMqNotify(c *Ctx) (uint64, error) {
 		if err := c.Space().CopyIn(cookie[:], c.A.Addr(s.Uint("sigev_value"))); err != nil {
 			return 0, err
 		}
-		sock, err := c.P.Files.Get(int(s.Int("sigev_signo")))
+		sock, err := c.file(int(s.Int("sigev_signo")))
 		if err != nil {
 			return 0, err
 		}

@@ -222,7 +222,7 @@ func (c *Ctx) mqSend(wide bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}
@@ -245,7 +245,7 @@ func (c *Ctx) mqReceive(wide bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return 0, err
 	}

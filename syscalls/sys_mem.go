@@ -121,7 +121,7 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 	host, _ := MmapFlags.Host(c.A, m.flags)
 	var file *File
 	if host&unix.MAP_ANONYMOUS == 0 {
-		f, err := c.P.Files.Get(m.fd)
+		f, err := c.file(m.fd)
 		if err != nil {
 			return 0, err
 		}

@@ -208,11 +208,11 @@ func sysKcmp(c *Ctx) (uint64, error) {
 	case kind != kcmpFile:
 		return 0, nil // what it asks for is the process's own
 	}
-	f, err := c.P.Files.Get(x)
+	f, err := c.file(x)
 	if err != nil {
 		return 0, err
 	}
-	g, err := c.P.Files.Get(y)
+	g, err := c.file(y)
 	switch {
 	case err != nil:
 		return 0, err

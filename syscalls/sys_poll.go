@@ -17,12 +17,6 @@ var pollRows = []Row{
 	{Name: "old_select", Fn: sysOldSelect, Level: Full},
 	{Name: "pselect6", Fn: func(c *Ctx) (uint64, error) { return pselect6(c, false) }, Level: Full},
 	{Name: "pselect6_time64", Fn: func(c *Ctx) (uint64, error) { return pselect6(c, true) }, Level: Full},
-	{Name: "epoll_create", Fn: sysEpollCreate, Level: Full},
-	{Name: "epoll_create1", Fn: func(c *Ctx) (uint64, error) { return epollCreate(c, c.Uint()) }, Level: Full},
-	{Name: "epoll_ctl", Fn: sysEpollCtl, Level: Partial, Note: "descriptors made by dup are one to it"},
-	{Name: "epoll_wait", Fn: sysEpollWait, Level: Full},
-	{Name: "epoll_pwait", Fn: sysEpollPwait, Level: Full},
-	{Name: "epoll_pwait2", Fn: sysEpollPwait2, Level: Full},
 }
 
 // forever is the wait without an end.
@@ -56,7 +50,7 @@ func (c *Ctx) hostFDs(fds []unix.PollFd) (invalid int) {
 			p.Fd = -1
 			continue
 		}
-		f, err := c.P.Files.Get(int(p.Fd))
+		f, err := c.file(int(p.Fd))
 		if err != nil {
 			p.Fd, p.Revents = -1, unix.POLLNVAL
 			invalid++
@@ -310,105 +304,4 @@ func pselect6(c *Ctx, wide bool) (uint64, error) {
 	v, err := c.selectFiles(n, in, out, ex, t)
 	c.remains(at, wide, t)
 	return v, err
-}
-
-func sysEpollCreate(c *Ctx) (uint64, error) {
-	if c.Int() <= 0 {
-		return 0, unix.EINVAL
-	}
-	return epollCreate(c, 0)
-}
-
-func epollCreate(c *Ctx, flags uint32) (uint64, error) {
-	host, rest := OpenFlags.Host(c.A, uint64(flags))
-	if rest != 0 || host&^unix.O_CLOEXEC != 0 {
-		return 0, unix.EINVAL
-	}
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	return c.installHost(fd, err, plainFile, host != 0)
-}
-
-func sysEpollCtl(c *Ctx) (uint64, error) {
-	epfd, op, fd, at := c.Int(), c.Int(), c.Int(), c.Addr()
-	var ev unix.EpollEvent
-	if op != unix.EPOLL_CTL_DEL {
-		s, err := c.LoadStruct("epoll_event", at)
-		if err != nil {
-			return 0, err
-		}
-		ev.Events = uint32(s.Uint("events"))
-		data := s.Uint("data")
-		ev.Fd, ev.Pad = int32(data), int32(data>>32)
-	}
-	ep, f, err := c.twoFiles(epfd, fd)
-	if err != nil {
-		return 0, err
-	}
-	if ep == f {
-		return 0, unix.EINVAL
-	}
-	return 0, unix.EpollCtl(ep.Host, op, f.Host, &ev)
-}
-
-// epollMax bounds the events of one wait; more wait for the next.
-const epollMax = 4096
-
-func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error) {
-	f, err := c.P.Files.Get(fd)
-	if err != nil {
-		return 0, err
-	}
-	size := c.A.Layout["epoll_event"].Size
-	if count <= 0 || count > (1<<31-1)/size {
-		return 0, unix.EINVAL
-	}
-	if err := c.writable(at, uint64(min(count, epollMax)*size)); err != nil {
-		return 0, err
-	}
-	c.showAll()
-	evs := make([]unix.EpollEvent, min(count, epollMax))
-	n, err := unix.EpollWait(f.Host, evs, 0)
-	if err == nil && n == 0 {
-		// The wait itself is poll's, whose timeout is as fine as any.
-		if _, err = c.hostPoll([]unix.PollFd{{Fd: int32(f.Host), Events: unix.POLLIN}}, t); err == nil {
-			n, err = unix.EpollWait(f.Host, evs, 0)
-		}
-	}
-	if err != nil {
-		return 0, err
-	}
-	for i, ev := range evs[:n] {
-		s := c.NewStruct("epoll_event")
-		s.Set("events", uint64(ev.Events))
-		s.Set("data", uint64(uint32(ev.Fd))|uint64(uint32(ev.Pad))<<32)
-		if err := s.Store(c, at+uint64(i*size)); err != nil {
-			return 0, err
-		}
-	}
-	return uint64(n), nil
-}
-
-func sysEpollWait(c *Ctx) (uint64, error) {
-	fd, at, n, ms := c.Int(), c.Addr(), c.Int(), c.Int()
-	return c.epollWait(fd, at, n, millis(ms))
-}
-
-func sysEpollPwait(c *Ctx) (uint64, error) {
-	fd, at, n, ms, mask, size := c.Int(), c.Addr(), c.Int(), c.Int(), c.Addr(), c.Size()
-	if err := c.sigmask(mask, size); err != nil {
-		return 0, err
-	}
-	return c.epollWait(fd, at, n, millis(ms))
-}
-
-func sysEpollPwait2(c *Ctx) (uint64, error) {
-	fd, at, n, tsAt, mask, size := c.Int(), c.Addr(), c.Int(), c.Addr(), c.Addr(), c.Size()
-	t, err := c.deadline(tsAt, true)
-	if err != nil {
-		return 0, err
-	}
-	if err := c.sigmask(mask, size); err != nil {
-		return 0, err
-	}
-	return c.epollWait(fd, at, n, t)
 }

@@ -120,6 +120,49 @@ func TestEpoll(t *testing.T) {
 	})
 }
 
+// TestEpollDup shows that descriptors made by dup are several to an epoll
+// instance, which goes on with the others when one is closed.
+func TestEpollDup(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		fds := g.room(8)
+		g.ok("pipe2", fds, 0)
+		r, w := uint64(g.get32(fds)), uint64(g.get32(fds+4))
+		again := g.ok("dup", r)
+		ep := g.ok("epoll_create1", 0)
+		event := func(data uint64) uint64 {
+			ev := g.NewStruct("epoll_event")
+			ev.Set("events", unix.EPOLLIN)
+			ev.Set("data", data)
+			return g.bytes(ev.Bytes())
+		}
+		size := uint64(g.A.Layout["epoll_event"].Size)
+		buf := g.room(int(4 * size))
+		ready := func() (data []uint64) {
+			for i := range g.ok("epoll_wait", ep, buf, 4, 0) {
+				data = append(data, g.load("epoll_event", buf+i*size).Uint("data"))
+			}
+			return data
+		}
+		g.ok("write", w, g.str("x"), 1)
+		g.ok("epoll_ctl", ep, unix.EPOLL_CTL_ADD, r, event(1))
+		g.fails(unix.ENOENT, "epoll_ctl", ep, unix.EPOLL_CTL_MOD, again, event(2))
+		g.fails(unix.ENOENT, "epoll_ctl", ep, unix.EPOLL_CTL_DEL, again, 0)
+		g.ok("epoll_ctl", ep, unix.EPOLL_CTL_ADD, again, event(2))
+		g.fails(unix.EEXIST, "epoll_ctl", ep, unix.EPOLL_CTL_ADD, again, event(2))
+		require.ElementsMatch(t, []uint64{1, 2}, ready())
+		g.ok("epoll_ctl", ep, unix.EPOLL_CTL_MOD, again, event(3))
+		g.ok("epoll_ctl", ep, unix.EPOLL_CTL_DEL, r, 0)
+		require.Equal(t, []uint64{3}, ready())
+		g.ok("epoll_ctl", ep, unix.EPOLL_CTL_ADD, r, event(4))
+		require.ElementsMatch(t, []uint64{3, 4}, ready())
+		g.ok("close", again)
+		require.ElementsMatch(t, []uint64{3, 4}, ready(), "the file is still open")
+		g.ok("close", r)
+		require.Empty(t, ready())
+		g.fails(unix.EPERM, "epoll_ctl", ep, unix.EPOLL_CTL_ADD, g.open(t.TempDir(), "O_DIRECTORY"), event(1))
+	})
+}
+
 func TestEventFiles(t *testing.T) {
 	each(t, func(t *testing.T, g *guest) {
 		ev := g.ok("eventfd2", 3, g.flag("O_NONBLOCK"))

@@ -78,7 +78,7 @@ func futexTimed(op uint64) bool {
 // socketTimes tells whether the descriptor of a call is a socket with a
 // timeout, whose calls are not made again.
 func (c *Ctx) socketTimes() bool {
-	f, err := c.P.Files.Get(int(int32(c.w[0])))
+	f, err := c.file(int(int32(c.w[0])))
 	if err != nil {
 		return false
 	}

@@ -101,6 +101,7 @@ type taskState struct {
 	clearTID uint64        // set_tid_address
 	vfork    chan struct{} // closed when the parent of a vfork may go on
 	last     bool          // the process has ended with this task
+	held     []*File       // by the call in progress
 	robust   uint64        // set_robust_list
 	fs       fsIDs
 }

@@ -141,7 +141,7 @@ func (l *socketNames) guest(sa []byte) ([]byte, bool) {
 
 // socket is a descriptor that must be a socket.
 func (c *Ctx) socket(fd int) (*File, error) {
-	f, err := c.P.Files.Get(fd)
+	f, err := c.file(fd)
 	if err != nil {
 		return nil, err
 	}

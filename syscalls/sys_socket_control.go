@@ -63,7 +63,7 @@ func (c *Ctx) controlData(level, typ int, data []byte) ([]byte, error) {
 	if level == unix.SOL_SOCKET && typ == unix.SCM_RIGHTS {
 		data = data[:len(data)&^3]
 		for i := 0; i < len(data); i += 4 {
-			f, err := c.P.Files.Get(int(int32(c.A.Order.Uint32(data[i:]))))
+			f, err := c.file(int(int32(c.A.Order.Uint32(data[i:]))))
 			if err != nil {
 				return nil, err
 			}

@@ -69,7 +69,7 @@ func (c *Ctx) hostClock(id int) (int, error) {
 	case id >= 0:
 		return id, nil
 	case id&7 == clockFD:
-		f, err := c.P.Files.Get(^(id >> 3))
+		f, err := c.file(^(id >> 3))
 		if err != nil {
 			return 0, unix.EINVAL
 		}

@@ -237,7 +237,7 @@ func sysWaitid(c *Ctx) (uint64, error) {
 			w.pgid = c.P.group()
 		}
 	case unix.P_PIDFD:
-		f, err := c.P.Files.Get(id)
+		f, err := c.file(id)
 		if err != nil {
 			return 0, err
 		}

@@ -33,7 +33,7 @@ type Row struct {
 
 // rows are all calls that are served, in groups.
 func rows() []Row {
-	return slices.Concat(fileRows, dirRows, ioRows, pollRows, socketRows, ioctlRows,
+	return slices.Concat(fileRows, dirRows, ioRows, pollRows, epollRows, socketRows, ioctlRows,
 		memRows, procRows, cloneRows, idRows, signalRows, timeRows, ipcRows, miscRows)
 }
 
