@@ -280,7 +280,7 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 		defer together.leave()
 	}
 	pc := c.Reg(c.arch.PC)
-	st, err := c.enter(uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken})
+	st, err := c.enter(uc.Limit{Insns: l.Insns, Stops: l.Stops, Past: l.Past, Taken: l.Taken})
 	if err != nil {
 		c.forget()
 		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)

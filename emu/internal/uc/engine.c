@@ -520,7 +520,7 @@ static int limit_at(struct ue *e, uint64_t pc)
 {
 	if (e->taken && pc != e->next)
 		return UE_TAKEN;
-	if (e->nstops != 0 && among(e->stops, e->nstops, pc))
+	if (e->past ? e->passing_by : e->nstops != 0 && among(e->stops, e->nstops, pc))
 		return UE_BREAK;
 	if (e->limit != 0 && e->count == e->limit)
 		return UE_LIMIT;
@@ -560,6 +560,7 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		if (kind != 0 && !hold(e, kind, pc))
 			return;
 		e->first = false;
+		e->passing_by = e->past && among(e->stops, e->nstops, pc);
 		e->count++;
 		e->next = pc + size;
 	}
@@ -877,14 +878,16 @@ static uc_err done(struct ue *e, uc_err r)
 }
 
 // bound sets the limits of a run.
-static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
+static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
 {
 	memset(&e->stop, 0, sizeof e->stop);
-	e->counting = limit != 0 || nstops != 0 || taken;
+	e->counting = limit != 0 || nstops != 0 || how != 0;
 	e->limit = limit;
 	e->stops = stops;
 	e->nstops = nstops;
-	e->taken = taken;
+	e->taken = how & UE_HOW_TAKEN;
+	e->past = how & UE_HOW_PAST;
+	e->passing_by = false;
 	e->count = 0;
 	e->first = true;
 	e->restore = false;
@@ -903,10 +906,10 @@ static uc_err at_once(struct ue *e, uint64_t pc)
 	return UC_ERR_OK;
 }
 
-uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
 {
 	ue_unpark(e);
-	bound(e, limit, stops, nstops, taken);
+	bound(e, limit, stops, nstops, how);
 	uc_err r = want(e, e->counting);
 	if (r != UC_ERR_OK)
 		return r;
@@ -920,10 +923,10 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	return e->parked ? UC_ERR_OK : done(e, r);
 }
 
-uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
+uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
 {
 	uint64_t pc = e->stop.pc;
-	bound(e, limit, stops, nstops, taken);
+	bound(e, limit, stops, nstops, how);
 	if (interrupted(e))
 		return at_once(e, pc);
 	ue_go_on(e);

@@ -14,6 +14,10 @@ enum {
 	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH
 };
 
+// How a run is bounded, beside its number of instructions and its stops: it ends
+// after a taken branch; after the instruction at a stop.
+enum { UE_HOW_TAKEN = 1, UE_HOW_PAST = 2 };
+
 struct ue_stop {
 	int32_t kind;
 	int32_t intno;
@@ -139,6 +143,7 @@ struct ue {
 	const uint64_t *stops;
 	uint32_t nstops;
 	bool taken, first, counting;
+	bool past, passing_by; // stops are for after instructions; the one that runs is such
 	uint64_t next; // address after the instruction that runs
 
 	// A run on a stack of its own, park.c. It is parked inside of the hook on
@@ -195,9 +200,9 @@ struct ue {
 
 uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim);
 uc_err ue_close(struct ue *e);
-uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken);
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
 // ue_run_on goes on with a run that is parked; there must be a limit.
-uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken);
+uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
 uc_err ue_drive(struct ue *e); // from start on until the run ends
 void ue_interrupt(struct ue *e);
 

@@ -11,7 +11,7 @@ package uc
 
 // ue_exchange gives the engine the changed registers, runs, and reads all of
 // them back unless the run is parked: one call where there would be three.
-static uc_err ue_exchange(uintptr_t engine, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken,
+static uc_err ue_exchange(uintptr_t engine, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how,
 	int *ids, uint64_t *vals, int n, uint64_t dirty)
 {
 	struct ue *e = (struct ue *)engine;
@@ -20,17 +20,17 @@ static uc_err ue_exchange(uintptr_t engine, uint64_t pc, uint64_t limit, const u
 		int i = __builtin_ctzll(dirty);
 		uc_reg_write(e->uc, ids[i], &vals[i]);
 	}
-	uc_err r = ue_run(e, pc, limit, stops, nstops, taken);
+	uc_err r = ue_run(e, pc, limit, stops, nstops, how);
 	if (r == UC_ERR_OK && !e->parked)
 		r = ue_get(e, ids, vals, n);
 	return r;
 }
 
 // ue_continue is the same for a run that is parked.
-static uc_err ue_continue(uintptr_t engine, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken, int *ids, uint64_t *vals, int n)
+static uc_err ue_continue(uintptr_t engine, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how, int *ids, uint64_t *vals, int n)
 {
 	struct ue *e = (struct ue *)engine;
-	uc_err r = ue_run_on(e, limit, stops, nstops, taken);
+	uc_err r = ue_run_on(e, limit, stops, nstops, how);
 	if (r == UC_ERR_OK && !e->parked)
 		r = ue_get(e, ids, vals, n);
 	return r;
@@ -40,10 +40,20 @@ import "C"
 
 import "unsafe"
 
+func (l *Limit) how() (h C.int) {
+	if l.Taken {
+		h |= C.UE_HOW_TAKEN
+	}
+	if l.Past {
+		h |= C.UE_HOW_PAST
+	}
+	return h
+}
+
 // RunFile is Run with the registers of f given before it and read after it,
 // unless the run is parked then. After an error the values are not defined.
 func (e *Engine) RunFile(pc uint64, l Limit, f *File) (Stop, error) {
-	r := C.ue_exchange(e.handle, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken),
+	r := C.ue_exchange(e.handle, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how(),
 		(*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)), C.uint64_t(f.Dirty))
 	f.Dirty = 0
 	if r != C.UC_ERR_OK {
@@ -61,7 +71,7 @@ func (e *Engine) Parked() bool { return bool(e.c.parked) }
 // ContinueFile is RunFile where a run is parked and its PC, the registers and
 // the code behind it have not been changed. The limit must not be the zero one.
 func (e *Engine) ContinueFile(l Limit, f *File) (Stop, error) {
-	r := C.ue_continue(e.handle, C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken),
+	r := C.ue_continue(e.handle, C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how(),
 		(*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)))
 	if r != C.UC_ERR_OK {
 		return Stop{}, check("run", r)

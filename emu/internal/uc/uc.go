@@ -69,6 +69,7 @@ type Stop struct {
 type Limit struct {
 	Insns uint64   // stop after so many instructions
 	Stops []uint64 // stop before these, rising, but not before the first instruction
+	Past  bool     // stop after one of these has run, the first instruction too
 	Taken bool     // stop after a taken branch
 }
 

@@ -293,7 +293,7 @@ func (e *Engine) SetState(b []byte) error {
 
 // Run runs from pc, with bit 0 set for Thumb, until something happens.
 func (e *Engine) Run(pc uint64, l Limit) (Stop, error) {
-	r := C.ue_run(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken))
+	r := C.ue_run(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how())
 	if r != C.UC_ERR_OK {
 		return Stop{}, check("run", r)
 	}
