@@ -28,8 +28,10 @@ type CPU struct {
 	eng   *uc.Engine
 	bare  bare
 
+	parked  uint64  // the PC of the engine's run, if it is parked
 	core    uc.File // the core registers, in the order of Arch.Regs
 	valid   bool    // core has the engine's values, or newer ones
+	some    uint64  // where it has not: those of them that it has, by bits
 	between bool    // the last run ended with the block entered last run to its end
 	index   []int16
 	soft    []uint64 // by index: registers that only the kernel keeps
@@ -77,11 +79,20 @@ func (c *CPU) Stock() (bool, string) { return c.eng.Stock() }
 
 // load fetches the core registers from the engine.
 func (c *CPU) load() {
-	if !c.valid {
-		c.eng.Regs(c.core.IDs, c.core.Vals)
-		c.valid, c.core.Dirty = true, 0
+	if c.valid {
+		return
 	}
+	i := c.index[c.arch.PC]
+	pc := c.core.Vals[i]
+	c.eng.Regs(c.core.IDs, c.core.Vals)
+	if c.some&(1<<i) != 0 { // the engine has an older one
+		c.core.Vals[i] = pc
+	}
+	c.valid, c.some, c.core.Dirty = true, 0, 0
 }
+
+// forget drops what is known of registers, because the engine has others.
+func (c *CPU) forget() { c.valid, c.some = false, 0 }
 
 // flush gives changed core registers to the engine, for those who look into
 // it; a run takes them along.
@@ -116,7 +127,9 @@ func (c *CPU) Reg(id regset.ID) uint64 {
 	case i < 0:
 		return 0
 	case i < c.arch.Core:
-		c.load()
+		if c.some&(1<<i) == 0 {
+			c.load()
+		}
 		return c.core.Vals[i]
 	}
 	switch r := &c.arch.Regs[i]; r.UC {
@@ -262,20 +275,14 @@ func (c *CPU) DropCode(addr, size uint64) {
 // run goes to user mode until a stop and says why it stopped.
 func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 	c.settle()
-	c.load()
-	i := c.index[c.arch.PC]
-	pc := c.core.Vals[i]
-	if f := c.arch.Engine.PC; f != nil {
-		pc = f(c)
-	}
-	c.core.Dirty &^= 1 << i // the run starts there
 	if c.Space.shared {
 		together.enter(c)
 		defer together.leave()
 	}
-	st, err := c.eng.RunFile(pc, uc.Limit{Insns: l.Insns, Stops: l.Stops, Taken: l.Taken}, &c.core)
+	pc := c.Reg(c.arch.PC)
+	st, err := c.enter(uc.Limit{Insns: l.Insns, Stops: l.Stops, Past: l.Past, Taken: l.Taken})
 	if err != nil {
-		c.valid = false
+		c.forget()
 		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)
 	}
 	if c.opts.Warn != nil && c.eng.WrongFloat() {
@@ -288,9 +295,46 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 		why = stepper.InsnLimit // which came at the same border
 	}
 	if why != stepper.Exception {
-		c.SetReg(c.arch.PC, st.PC)
+		c.stopped(&st)
 	}
 	return why, e, nil
+}
+
+// enter runs the engine, from where it is parked if it can.
+func (c *CPU) enter(l uc.Limit) (st uc.Stop, err error) {
+	i := c.index[c.arch.PC]
+	if c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken) {
+		st, err = c.eng.ContinueFile(l, &c.core)
+	} else {
+		c.load()
+		pc := c.core.Vals[i]
+		if f := c.arch.Engine.PC; f != nil {
+			pc = f(c)
+		}
+		c.core.Dirty &^= 1 << i // the run starts there
+		st, err = c.eng.RunFile(pc, l, &c.core)
+	}
+	c.core.Dirty = 0
+	c.valid, c.some = true, 0
+	return st, err
+}
+
+// stopped notes where a run has stopped. Of a parked one the other registers
+// are not fetched before somebody asks for them.
+func (c *CPU) stopped(st *uc.Stop) {
+	i := c.index[c.arch.PC]
+	c.core.Vals[i] = st.PC
+	if !c.eng.Parked() {
+		c.core.Dirty |= 1 << i
+		return
+	}
+	c.parked = st.PC
+	c.valid, c.some = false, 1<<i
+	if c.arch.Engine.PC != nil {
+		i := c.index[c.arch.Engine.Status]
+		c.core.Vals[i] = st.Status
+		c.some |= 1 << i
+	}
 }
 
 // exception translates the engine's stop record.

@@ -53,6 +53,6 @@ func (c *CPU) restore(s *cpuState) error {
 	for a, m := range s.own {
 		copy(c.bare.placed[a], m)
 	}
-	c.valid = false
+	c.forget()
 	return nil
 }

@@ -86,7 +86,7 @@ func (c *CPU) copy(from *CPU) error {
 	for a, m := range from.bare.placed {
 		copy(c.bare.placed[a], m)
 	}
-	c.valid = false
+	c.forget()
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (c *CPU) hidden(id regset.ID) []arch.Piece {
 	if c.eng.Restore(now) != nil {
 		return nil
 	}
-	c.valid = false
+	c.forget()
 	hiddenPlaces.Store(c.model, places)
 	return places[id]
 }

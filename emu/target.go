@@ -31,13 +31,17 @@ type Target struct {
 	held    bool          // the task has the turn
 	ended   bool
 	slots   []uint64
+	cache   stepper.Cache
 	ctx     context.Context // of the last resume
 	unwatch func() bool     // ends that its end wakes the task
 
 	follow func(context.Context, *Target) error
 }
 
-var _ stepper.Slotter = (*Target)(nil)
+var (
+	_ stepper.Slotter = (*Target)(nil)
+	_ stepper.Cacher  = (*Target)(nil)
+)
 
 // NewTarget makes a target of a task that does not run. It fails if something
 // else holds the task already.
@@ -180,6 +184,9 @@ func (g *Target) Caps() stepper.Caps {
 	return stepper.CanInsns | stepper.CanStops | stepper.CanEvents | stepper.CanSlots
 }
 
+// Cache implements stepper.Cacher.
+func (g *Target) Cache() *stepper.Cache { return &g.cache }
+
 // Amend implements stepper.Target.
 func (g *Target) Amend(s stepper.Stop) {
 	switch {
@@ -198,9 +205,15 @@ func (g *Target) Shared(addr uint64) bool {
 	return v != nil && v.Flags&MapShared != 0
 }
 
-// Slot implements stepper.Slotter: pages of the name that Linux gives to those
-// of uprobes.
+// Slot implements stepper.Slotter. Each instruction has a place of its own in
+// the page, as long as there are not too many: what is there may stay.
 func (g *Target) Slot(near uint64) (uint64, error) {
+	a, err := g.slotPage(near)
+	return a + near/uint64(g.Arch().MinInsn)%(PageSize/slotSize)*slotSize, err
+}
+
+// slotPage is a page for slots, of the name that Linux gives to that of uprobes.
+func (g *Target) slotPage(near uint64) (uint64, error) {
 	s := g.t.Proc.Space
 	for _, a := range g.slots {
 		if v := s.Find(a); v != nil && v.Name == slotName && (distance(a, near) < slotReach || g.remote(near)) {
@@ -236,6 +249,7 @@ func (g *Target) addSlot(a uint64) (uint64, error) {
 const (
 	slotName  = "[uprobes]"
 	slotReach = 1 << 30
+	slotSize  = 64
 )
 
 // remote tells whether there is no room near an address.
@@ -256,14 +270,7 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 		g.held = true
 	}
 	if ctx != g.ctx { // comparing spares what costs more than a step
-		if g.unwatch != nil {
-			g.unwatch()
-		}
-		g.ctx, g.unwatch = ctx, nil
-		t.ctx.Store(&ctx)
-		if ctx.Done() != nil {
-			g.unwatch = context.AfterFunc(ctx, t.Wake)
-		}
+		g.under(ctx)
 	}
 	g.stop, g.events = nil, l.Events
 	if f := g.fault; f != nil {
@@ -278,6 +285,18 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 			st.PC = g.Regs().Reg(g.Arch().PC)
 			return st, err
 		}
+	}
+}
+
+// under has the end of ctx wake the task from now on.
+func (g *Target) under(ctx context.Context) {
+	if g.unwatch != nil {
+		g.unwatch()
+	}
+	g.ctx, g.unwatch = ctx, nil
+	g.t.ctx.Store(&ctx)
+	if ctx.Done() != nil {
+		g.unwatch = context.AfterFunc(ctx, g.t.Wake)
 	}
 }
 
@@ -318,7 +337,7 @@ func (g *Target) once(ctx context.Context, l stepper.Limit) (stepper.Stop, bool,
 	if l.Insns != 0 {
 		st, done, err = g.insns(l)
 	} else {
-		st, done, err = g.runTo(stepper.Limit{Stops: l.Stops, Taken: l.Taken})
+		st, done, err = g.runTo(stepper.Limit{Stops: l.Stops, Past: l.Past, Taken: l.Taken})
 	}
 	if err != nil || done {
 		return st, done, err
@@ -399,7 +418,7 @@ func (g *Target) runTo(l stepper.Limit) (stepper.Stop, bool, error) {
 		}
 	}
 	all := g.blocksOf(l.Stops)
-	st, done, err := g.run(stepper.Limit{Stops: all, Taken: l.Taken})
+	st, done, err := g.run(stepper.Limit{Stops: all, Past: l.Past, Taken: l.Taken})
 	if done && st.Why == stepper.Address && len(all) != len(l.Stops) {
 		_, done = slices.BinarySearch(l.Stops, cpu.Reg(a.PC))
 	}

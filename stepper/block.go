@@ -16,12 +16,11 @@ const blockEnds = arch.IsBranch | arch.IsSyscall | arch.IsTrap | arch.IsUndefine
 // block runs to the next instruction that may branch, steps over it, and goes
 // on if it did not.
 func block(ctx context.Context, t Target, m Mode, step func(context.Context, Target, arch.Insn) (Stop, error), run runTo) (Stop, error) {
-	a := t.Arch()
 	for {
 		if err := ctx.Err(); err != nil {
 			return Stop{}, err
 		}
-		i, err := a.Insn(t.Regs(), t.Mem())
+		i, err := here(t)
 		if err != nil {
 			return faulting(ctx, t)
 		}

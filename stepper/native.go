@@ -28,16 +28,55 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 		return Stop{}, ErrNoStep
 	}
 	if m != Insn {
-		return block(ctx, t, m, n.insn, runToAddress)
+		return n.block(ctx, t, m)
 	}
-	a := t.Arch()
-	if a.Exclusives && !n.Split && t.Caps()&CanStops != 0 {
-		i, err := a.Insn(t.Regs(), t.Mem())
-		if err == nil && i.Is(arch.IsLoadLink) {
+	if t.Arch().Exclusives && !n.Split && t.Caps()&CanStops != 0 && opens(t) {
+		i, err := here(t)
+		if err == nil {
 			return n.insn(ctx, t, i)
 		}
 	}
 	return n.one(ctx, t)
+}
+
+// block makes a step of a block: in one run as long as where that ends tells
+// whether the branch was taken.
+func (n Native) block(ctx context.Context, t Target, m Mode) (Stop, error) {
+	for {
+		i, ok := endOf(t)
+		if !ok || !tells(t.Arch(), &i) {
+			return block(ctx, t, m, n.insn, runToAddress)
+		}
+		start := pc(t)
+		st, err := t.Resume(ctx, Limit{Stops: []uint64{i.PC}, Past: true, Events: true})
+		if err != nil {
+			return st, err
+		}
+		if st.Why == Signal && st.Fetch && st.PC-start > i.PC-start {
+			t.Amend(Stop{}) // the branch is done, and the fault will come again
+		} else if st.Why != Address {
+			return st, nil
+		}
+		if taken := st.PC != t.Arch().After(i).PC || !i.Is(arch.IsCond); taken || m == BlockAny {
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: taken}, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return Stop{}, err
+		}
+	}
+}
+
+// tells tells whether it shows from where i leads to if it was taken: not if
+// that may be the next instruction.
+func tells(a *arch.Arch, i *arch.Insn) bool {
+	if !i.Is(arch.IsBranch) || i.Is(blockEnds&^arch.IsBranch|arch.IsFar) || i.IT != 0 {
+		return false
+	}
+	if !i.Is(arch.IsCond) {
+		return true
+	}
+	d, ok := a.Target(*i)
+	return ok && d.PC != a.After(*i).PC && d.PC != i.PC
 }
 
 // one runs an instruction.

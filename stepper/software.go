@@ -19,7 +19,7 @@ func software(ctx context.Context, t Target, m Mode, reach to, run runTo) (Stop,
 	if m != Insn {
 		return block(ctx, t, m, step, run)
 	}
-	i, err := t.Arch().Insn(t.Regs(), t.Mem())
+	i, err := here(t)
 	if err != nil {
 		return faulting(ctx, t)
 	}

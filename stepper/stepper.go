@@ -16,6 +16,7 @@ import (
 type Limit struct {
 	Insns uint64   // stop after so many instructions, 0 for no bound
 	Stops []uint64 // stop before these addresses (rising order), but not before the first instruction of the resume
+	Past  bool     // stop after an instruction at an address of Stops has run, the first one too, and not before it
 	Taken bool     // stop after a taken branch
 
 	// Events: stop when a system call has returned, when the frame of a signal
@@ -107,7 +108,8 @@ type Target interface {
 type Slotter interface {
 	// Slot is the address of at least 64 bytes of executable memory that the
 	// program does not use, at most 1 GiB away from near if the address space
-	// has room there.
+	// has room there. Where it gives the same again, what was written there may
+	// be there still.
 	Slot(near uint64) (uint64, error)
 }
 

@@ -1,6 +1,7 @@
 package stepper
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/utemu/utemu/emu/arch"
@@ -37,7 +38,7 @@ func (x XOL) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	if m != Insn {
 		return block(ctx, t, m, x.insn, runToTrap)
 	}
-	i, err := t.Arch().Insn(t.Regs(), t.Mem())
+	i, err := here(t)
 	if err != nil {
 		return faulting(ctx, t)
 	}
@@ -85,8 +86,7 @@ func moved(ctx context.Context, t Target, i arch.Insn, v arch.Verdict) (Stop, er
 		}
 	}
 	end := slot + uint64(len(code))
-	b := append(append(make([]byte, 0, 24), code...), t.Arch().Break(i.State)...)
-	if _, err := t.Mem().WriteAt(b, slot); err != nil {
+	if err := fill(t, slot, append(append(make([]byte, 0, 24), code...), t.Arch().Break(i.State)...)); err != nil {
 		return Stop{}, err
 	}
 	setPC(t, slot)
@@ -95,6 +95,16 @@ func moved(ctx context.Context, t Target, i arch.Insn, v arch.Verdict) (Stop, er
 		return st, err
 	}
 	return fixed(t, &i, st, slot, end, mend)
+}
+
+// fill writes what is to be in a slot, unless it is there from the last time.
+func fill(t Target, slot uint64, b []byte) error {
+	now := make([]byte, len(b))
+	if _, err := t.Mem().ReadAt(now, slot); err == nil && bytes.Equal(now, b) {
+		return nil
+	}
+	_, err := t.Mem().WriteAt(b, slot)
+	return err
 }
 
 // fixed puts the thread right after the code in the slot has run up to end, or

@@ -23,8 +23,10 @@ type Engine struct {
 	Reserve *Reserve
 
 	// PC is the address to start the engine at, where that is more than the
-	// PC register (Thumb's bit 0); nil means the PC register.
-	PC func(r regset.Regs) uint64
+	// PC register (Thumb's bit 0); nil means the PC register. Status is the
+	// register that it takes the rest from.
+	PC     func(r regset.Regs) uint64
+	Status regset.ID
 
 	// Trap says what the kernel makes of an exception. It may change
 	// registers and memory through c when it emulates an instruction.

@@ -36,6 +36,7 @@ var ARM = &arch.Arch{
 		// ldrex r0, [r1]
 		Reserve: &arch.Reserve{Code: []byte{0x9f, 0x0f, 0x91, 0xe1}, Base: ucnum.ARM_REG_R1},
 		PC:      enginePC,
+		Status:  cpsr,
 		Trap:    trap,
 	},
 	Start: start,

@@ -474,6 +474,60 @@ static void note_insn(struct ue *e, uint64_t pc, uint32_t size)
 	put(e, UE_REC_INSN, pc, 0, size, e->cur);
 }
 
+// it_state is ITSTATE of the Thumb instruction at pc, found by decoding from
+// the IT instruction, which has run a little before.
+static uint32_t it_state(struct ue *e, uint64_t pc)
+{
+	for (uint32_t i = 0; i < UE_RECENT; i++) {
+		uint64_t at = e->recent[i];
+		uint16_t h;
+		if (pc - at - 1 >= 16 || uc_mem_read(e->uc, at, &h, 2) != UC_ERR_OK || (h & 0xff00) != 0xbf00 || (h & 15) == 0)
+			continue;
+		uint32_t it = h & 0xff;
+		for (at += 2; at < pc && uc_mem_read(e->uc, at, &h, 2) == UC_ERR_OK; at += h >= 0xe800 ? 4 : 2)
+			it = (it & 0xe0) | (it << 1 & 0x1f);
+		if (at == pc && (it & 15) != 0)
+			return it;
+	}
+	return 0;
+}
+
+// in_it tells whether the instruction at pc is in an IT block of Thumb, where
+// the library cannot stop. It notes the status register.
+static bool in_it(struct ue *e, uint64_t pc)
+{
+	if (e->arch != UC_ARCH_ARM)
+		return false;
+	e->stop.status = cpsr(e);
+	return (e->stop.status >> 5 & 1) && it_state(e, pc) != 0;
+}
+
+// hold stops the run before the instruction at pc. It is true if the run goes on
+// with that after all: it was parked.
+static bool hold(struct ue *e, int kind, uint64_t pc)
+{
+	e->stop.kind = kind;
+	e->stop.pc = pc;
+	e->stop.insns = e->count;
+	if (!in_it(e, pc) && ue_park(e))
+		return true;
+	halt(e, kind, pc);
+	return false;
+}
+
+// limit_at tells which limit the run has come to before the instruction at pc, 0
+// if to none.
+static int limit_at(struct ue *e, uint64_t pc)
+{
+	if (e->taken && pc != e->next)
+		return UE_TAKEN;
+	if (e->past ? e->passing_by : e->nstops != 0 && among(e->stops, e->nstops, pc))
+		return UE_BREAK;
+	if (e->limit != 0 && e->count == e->limit)
+		return UE_LIMIT;
+	return 0;
+}
+
 static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
@@ -503,18 +557,11 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		return;
 	}
 	if (e->counting && !seen) {
-		if (e->taken && !first && pc != e->next) {
-			halt(e, UE_TAKEN, pc);
+		int kind = first ? 0 : limit_at(e, pc);
+		if (kind != 0 && !hold(e, kind, pc))
 			return;
-		}
-		if (!first && e->nstops != 0 && among(e->stops, e->nstops, pc)) {
-			halt(e, UE_BREAK, pc);
-			return;
-		}
-		if (e->limit != 0 && e->count == e->limit) {
-			halt(e, UE_LIMIT, pc);
-			return;
-		}
+		e->first = false;
+		e->passing_by = e->past && among(e->stops, e->nstops, pc);
 		e->count++;
 		e->next = pc + size;
 	}
@@ -694,6 +741,8 @@ uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim)
 
 uc_err ue_close(struct ue *e)
 {
+	ue_unpark(e);
+	ue_stack_free(e);
 	if (e->fault != NULL)
 		uc_context_free(e->fault);
 	uc_err r = uc_close(e->uc);
@@ -749,24 +798,6 @@ static bool splits(struct ue *e)
 	return true;
 }
 
-// it_state is ITSTATE of the Thumb instruction at pc, found by decoding from
-// the IT instruction, which has run a little before.
-static uint32_t it_state(struct ue *e, uint64_t pc)
-{
-	for (uint32_t i = 0; i < UE_RECENT; i++) {
-		uint64_t at = e->recent[i];
-		uint16_t h;
-		if (pc - at - 1 >= 16 || uc_mem_read(e->uc, at, &h, 2) != UC_ERR_OK || (h & 0xff00) != 0xbf00 || (h & 15) == 0)
-			continue;
-		uint32_t it = h & 0xff;
-		for (at += 2; at < pc && uc_mem_read(e->uc, at, &h, 2) == UC_ERR_OK; at += h >= 0xe800 ? 4 : 2)
-			it = (it & 0xe0) | (it << 1 & 0x1f);
-		if (at == pc && (it & 15) != 0)
-			return it;
-	}
-	return 0;
-}
-
 // mend_it puts ITSTATE back, which a fault in the stock library leaves 0.
 static void mend_it(struct ue *e)
 {
@@ -788,48 +819,28 @@ static void settle(struct ue *e)
 		note_regs(e);
 }
 
-uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken)
+uc_err ue_drive(struct ue *e)
 {
-	memset(&e->stop, 0, sizeof e->stop);
-	e->counting = limit != 0 || nstops != 0 || taken;
-	e->limit = limit;
-	e->stops = stops;
-	e->nstops = nstops;
-	e->taken = taken;
-	e->count = 0;
-	e->first = true;
-	e->restore = false;
-	e->stopped = false;
-	e->quiet = false;
-	e->entered = e->noted = e->reached = e->redo = false;
-	uc_err r = want(e, e->counting);
-	if (r != UC_ERR_OK)
-		return r;
-	set_fast(e);
-	if (interrupted(e)) {
-		uc_reg_write(e->uc, e->pcreg, &pc);
-		e->stop.kind = UE_INTERRUPT;
-		e->stop.pc = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
-		e->stop.between = true;
-		return UC_ERR_OK;
-	}
-	struct ue_thread outer = ue_now;
-	ue_now = (struct ue_thread){.e = e};
+	uint64_t pc = e->start;
 	for (;;) {
 		// The run would end at address 0, where nothing is mapped. Any other
 		// end costs time: the library forgets the translation at it each time.
-		r = uc_emu_start(e->uc, pc, 0, 0, 0);
+		uc_err r = uc_emu_start(e->uc, pc, 0, 0, 0);
 		if (r != UC_ERR_OK && !e->stopped)
-			break;
+			return r;
 		if (resumes(e))
 			pc = pc_of(e) | thumb(e);
 		else if (splits(e))
 			pc = e->lone;
 		else
-			break;
+			return r;
 	}
+}
+
+// done acts on the end of a run.
+static uc_err done(struct ue *e, uc_err r)
+{
 	e->lone = e->missing = 0;
-	ue_now = outer;
 	ue_lost_again(e);
 	e->stop.insns = e->count;
 	if (!e->stopped && r == UC_ERR_OK && pc_of(e) == 0) {
@@ -865,6 +876,62 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	}
 	settle(e);
 	return UC_ERR_OK;
+}
+
+// bound sets the limits of a run.
+static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
+{
+	memset(&e->stop, 0, sizeof e->stop);
+	e->counting = limit != 0 || nstops != 0 || how != 0;
+	e->limit = limit;
+	e->stops = stops;
+	e->nstops = nstops;
+	e->taken = how & UE_HOW_TAKEN;
+	e->past = how & UE_HOW_PAST;
+	e->passing_by = false;
+	e->count = 0;
+	e->first = true;
+	e->restore = false;
+	e->stopped = false;
+	e->quiet = false;
+	e->entered = e->noted = e->reached = e->redo = false;
+}
+
+// at_once ends a run before it begins.
+static uc_err at_once(struct ue *e, uint64_t pc)
+{
+	e->stop.kind = UE_INTERRUPT;
+	e->stop.pc = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
+	e->stop.between = true;
+	e->stop.status = e->arch == UC_ARCH_ARM ? cpsr(e) : 0;
+	return UC_ERR_OK;
+}
+
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
+{
+	ue_unpark(e);
+	bound(e, limit, stops, nstops, how);
+	uc_err r = want(e, e->counting);
+	if (r != UC_ERR_OK)
+		return r;
+	set_fast(e);
+	if (interrupted(e)) {
+		uc_reg_write(e->uc, e->pcreg, &pc);
+		return at_once(e, pc);
+	}
+	e->start = pc;
+	r = ue_run_apart(e);
+	return e->parked ? UC_ERR_OK : done(e, r);
+}
+
+uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
+{
+	uint64_t pc = e->stop.pc;
+	bound(e, limit, stops, nstops, how);
+	if (interrupted(e))
+		return at_once(e, pc);
+	ue_go_on(e);
+	return e->parked ? UC_ERR_OK : done(e, e->result);
 }
 
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n)

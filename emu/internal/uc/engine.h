@@ -14,6 +14,10 @@ enum {
 	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH
 };
 
+// How a run is bounded, beside its number of instructions and its stops: it ends
+// after a taken branch; after the instruction at a stop.
+enum { UE_HOW_TAKEN = 1, UE_HOW_PAST = 2 };
+
 struct ue_stop {
 	int32_t kind;
 	int32_t intno;
@@ -24,7 +28,8 @@ struct ue_stop {
 	int32_t late;    // noted before the run could be stopped: pc is to be read at its end
 	uint64_t pc;
 	uint64_t addr;
-	uint64_t insns; // executed, when they were counted
+	uint64_t insns;  // executed, when they were counted
+	uint64_t status; // ARM, of a run that is parked: CPSR
 };
 
 // A set of pages, as bitmaps of 64 pages in an open hash table.
@@ -89,6 +94,18 @@ struct ue_cpuid { uint32_t leaf, sub, r[4]; };
 // Memory of the guest.
 struct ue_map { uint64_t addr, size; uintptr_t host; uint32_t prot; };
 
+// Of the thread that runs an engine: used by the shim, whose functions get
+// no pointer of ours.
+struct ue_thread {
+	struct ue *e;
+	void *cpu;
+	uintptr_t ra; // return address in translated code of the access under way
+	bool translating;
+	bool unmapping; // the TLB is flushed as a whole afterwards
+	uint64_t tb;  // what is being translated
+};
+extern __thread struct ue_thread ue_now;
+
 // A page that its file does not have any more, and where it is kept while a
 // page of zeros is in its place for the rest of a run.
 struct ue_lost { void *at, *kept; };
@@ -126,7 +143,17 @@ struct ue {
 	const uint64_t *stops;
 	uint32_t nstops;
 	bool taken, first, counting;
+	bool past, passing_by; // stops are for after instructions; the one that runs is such
 	uint64_t next; // address after the instruction that runs
+
+	// A run on a stack of its own, park.c. It is parked inside of the hook on
+	// each instruction, before the one at stop.pc; unpark has it end there.
+	bool parked, unpark;
+	void *stack, *inner, *outer; // where the run's stack and its caller's were left
+	size_t stack_size;
+	uint64_t start; // where the run begins
+	uc_err result;
+	struct ue_thread now; // ue_now of the run while it is parked
 
 	// shim
 	struct ue_pages marked; // pages code was translated from
@@ -171,22 +198,20 @@ struct ue {
 	int ncpuid;
 };
 
-// Of the thread that runs an engine: used by the shim, whose functions get
-// no pointer of ours.
-struct ue_thread {
-	struct ue *e;
-	void *cpu;
-	uintptr_t ra; // return address in translated code of the access under way
-	bool translating;
-	bool unmapping; // the TLB is flushed as a whole afterwards
-	uint64_t tb;  // what is being translated
-};
-extern __thread struct ue_thread ue_now;
-
 uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim);
 uc_err ue_close(struct ue *e);
-uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken);
+uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
+// ue_run_on goes on with a run that is parked; there must be a limit.
+uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
+uc_err ue_drive(struct ue *e); // from start on until the run ends
 void ue_interrupt(struct ue *e);
+
+// Parked runs, park.c.
+uc_err ue_run_apart(struct ue *e); // ue_drive on a stack of its own: e->parked, or it has ended
+void ue_go_on(struct ue *e);       // the same from where it is parked
+bool ue_park(struct ue *e);        // called by the run: it is true where the run is to go on
+void ue_unpark(struct ue *e);      // ends a parked run
+void ue_stack_free(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set_reg(struct ue *e, int id, uint64_t v);

@@ -5,19 +5,33 @@ package uc
 /*
 #cgo noescape ue_exchange
 #cgo nocallback ue_exchange
+#cgo noescape ue_continue
+#cgo nocallback ue_continue
 #include "engine.h"
 
 // ue_exchange gives the engine the changed registers, runs, and reads all of
-// them back: one call where there would be three.
-static uc_err ue_exchange(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, bool taken,
+// them back unless the run is parked: one call where there would be three.
+static uc_err ue_exchange(uintptr_t engine, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how,
 	int *ids, uint64_t *vals, int n, uint64_t dirty)
 {
+	struct ue *e = (struct ue *)engine;
+	ue_unpark(e);
 	for (; dirty != 0; dirty &= dirty - 1) {
 		int i = __builtin_ctzll(dirty);
 		uc_reg_write(e->uc, ids[i], &vals[i]);
 	}
-	uc_err r = ue_run(e, pc, limit, stops, nstops, taken);
-	if (r == UC_ERR_OK)
+	uc_err r = ue_run(e, pc, limit, stops, nstops, how);
+	if (r == UC_ERR_OK && !e->parked)
+		r = ue_get(e, ids, vals, n);
+	return r;
+}
+
+// ue_continue is the same for a run that is parked.
+static uc_err ue_continue(uintptr_t engine, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how, int *ids, uint64_t *vals, int n)
+{
+	struct ue *e = (struct ue *)engine;
+	uc_err r = ue_run_on(e, limit, stops, nstops, how);
+	if (r == UC_ERR_OK && !e->parked)
 		r = ue_get(e, ids, vals, n);
 	return r;
 }
@@ -26,14 +40,48 @@ import "C"
 
 import "unsafe"
 
-// RunFile is Run with the registers of f given before it and read after it.
-// After an error the values are not defined.
+func (l *Limit) how() (h C.int) {
+	if l.Taken {
+		h |= C.UE_HOW_TAKEN
+	}
+	if l.Past {
+		h |= C.UE_HOW_PAST
+	}
+	return h
+}
+
+// RunFile is Run with the registers of f given before it and read after it,
+// unless the run is parked then. After an error the values are not defined.
 func (e *Engine) RunFile(pc uint64, l Limit, f *File) (Stop, error) {
-	r := C.ue_exchange(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken),
+	r := C.ue_exchange(e.handle, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how(),
 		(*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)), C.uint64_t(f.Dirty))
 	f.Dirty = 0
 	if r != C.UC_ERR_OK {
 		return Stop{}, check("run", r)
 	}
 	return e.stop(), nil
+}
+
+// Parked tells whether the last run waits at its stop, in the hook on each
+// instruction: ContinueFile goes on from there at a small part of what a run
+// costs. Registers and memory can be read meanwhile, but for the PC, which is
+// that of the stop. What changes the engine ends such a run.
+func (e *Engine) Parked() bool { return bool(e.c.parked) }
+
+// ContinueFile is RunFile where a run is parked and its PC, the registers and
+// the code behind it have not been changed. The limit must not be the zero one.
+func (e *Engine) ContinueFile(l Limit, f *File) (Stop, error) {
+	r := C.ue_continue(e.handle, C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how(),
+		(*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)))
+	if r != C.UC_ERR_OK {
+		return Stop{}, check("run", r)
+	}
+	return e.stop(), nil
+}
+
+// still ends a run that is parked.
+func (e *Engine) still() {
+	if e.c.parked {
+		C.ue_unpark(e.c)
+	}
 }

@@ -140,6 +140,8 @@ static void drop_stock(struct ue *e, uint64_t addr, uint64_t last)
 void ue_drop(struct ue *e, uint64_t addr, uint64_t size)
 {
 	struct drop d = {e, addr, addr + size - 1};
+	if (e->parked && ue_has_code(e, addr, size))
+		ue_unpark(e);
 	if (!e->shim)
 		drop_stock(e, addr, d.last);
 	else

@@ -60,6 +60,8 @@ type Stop struct {
 	// Bus tells, for KindMem, that the host has no page behind memory that is
 	// mapped and permitted: past the end of a file, as a rule.
 	Bus bool
+	// Status is CPSR, for ARM, if the run is parked.
+	Status uint64
 }
 
 // Limit bounds a run; the zero Limit runs until something happens. A limit
@@ -67,6 +69,7 @@ type Stop struct {
 type Limit struct {
 	Insns uint64   // stop after so many instructions
 	Stops []uint64 // stop before these, rising, but not before the first instruction
+	Past  bool     // stop after one of these has run, the first instruction too
 	Taken bool     // stop after a taken branch
 }
 

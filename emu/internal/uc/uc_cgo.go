@@ -51,8 +51,9 @@ import (
 
 // Engine is one CPU with its memory.
 type Engine struct {
-	c   *C.struct_ue
-	why string // why there is no shim, "" if there is
+	c      *C.struct_ue
+	handle C.uintptr_t // c, which cgo need not look into
+	why    string      // why there is no shim, "" if there is
 }
 
 // check makes an error of a result of the library.
@@ -91,6 +92,7 @@ func open(c Config, shim bool) (*Engine, error) {
 	if r := C.ue_open(&e.c, C.int(c.Arch), C.int(c.Mode), C.int(c.Model), C.bool(shim)); r != C.UC_ERR_OK {
 		return nil, check("open", r)
 	}
+	e.handle = C.uintptr_t(uintptr(unsafe.Pointer(e.c)))
 	return e, nil
 }
 
@@ -112,18 +114,21 @@ func (e *Engine) WrongFloat() bool { return bool(e.c.computed && e.c.mode&C.UC_M
 // Map makes len(host) bytes of the host's memory, which must stay where they
 // are until Unmap or Close and must not be of Go's heap, the guest's at addr.
 func (e *Engine) Map(addr uint64, host []byte, prot int) error {
+	e.still()
 	return check("map", C.ue_map(e.c, C.uint64_t(addr), C.uint64_t(len(host)), C.uint32_t(prot), unsafe.Pointer(unsafe.SliceData(host))))
 }
 
 // Unmap takes memory from the guest. DropCode must come before it where code
 // may have run.
 func (e *Engine) Unmap(addr, size uint64) error {
+	e.still()
 	return check("unmap", C.ue_unmap(e.c, C.uint64_t(addr), C.uint64_t(size)))
 }
 
 // Protect changes the protection of memory and drops what was translated from
 // it.
 func (e *Engine) Protect(addr, size uint64, prot int) error {
+	e.still()
 	return check("protect", C.ue_protect(e.c, C.uint64_t(addr), C.uint64_t(size), C.uint32_t(prot)))
 }
 
@@ -151,6 +156,7 @@ func (e *Engine) Reg(id int) uint64 {
 
 // SetReg writes a register of up to 64 bits.
 func (e *Engine) SetReg(id int, v uint64) error {
+	e.still()
 	return check("register write", C.ue_set_reg(e.c, C.int(id), C.uint64_t(v)))
 }
 
@@ -161,6 +167,7 @@ func (e *Engine) Regs(ids []int32, dst []uint64) {
 
 // SetRegs writes up to 64 registers at once.
 func (e *Engine) SetRegs(ids []int32, src []uint64) {
+	e.still()
 	C.ue_set(e.c, (*C.int)(unsafe.SliceData(ids)), (*C.uint64_t)(unsafe.SliceData(src)), C.int(len(ids)))
 }
 
@@ -171,6 +178,7 @@ func (e *Engine) RegBytes(id int, p []byte) error {
 
 // SetRegBytes writes a wide register, little-endian; p must have its size.
 func (e *Engine) SetRegBytes(id int, p []byte) error {
+	e.still()
 	return check("register write", C.uc_reg_write(e.c.uc, C.int(id), unsafe.Pointer(unsafe.SliceData(p))))
 }
 
@@ -183,6 +191,7 @@ func (r CP) fields() (f [8]C.uint32_t) {
 
 // CPReg reads a coprocessor or system register.
 func (e *Engine) CPReg(r CP) (uint64, error) {
+	e.still()
 	var v C.uint64_t
 	f := r.fields()
 	err := check("system register read", C.cp(e.c, &f[0], &v, 0))
@@ -191,6 +200,7 @@ func (e *Engine) CPReg(r CP) (uint64, error) {
 
 // SetCPReg writes a coprocessor or system register.
 func (e *Engine) SetCPReg(r CP, v uint64) error {
+	e.still()
 	w := C.uint64_t(v)
 	f := r.fields()
 	return check("system register write", C.cp(e.c, &f[0], &w, 1))
@@ -198,6 +208,7 @@ func (e *Engine) SetCPReg(r CP, v uint64) error {
 
 // SetMMR writes an x86 segment table register.
 func (e *Engine) SetMMR(id int, base uint64, limit uint32) error {
+	e.still()
 	return check("segment register write", C.mmr(e.c.uc, C.int(id), C.uint64_t(base), C.uint32_t(limit)))
 }
 
@@ -219,6 +230,7 @@ type Context struct{ p *C.uc_context }
 
 // Save copies the CPU's state.
 func (e *Engine) Save() (*Context, error) {
+	e.still()
 	c := &Context{}
 	if r := C.uc_context_alloc(e.c.uc, &c.p); r != C.UC_ERR_OK {
 		return nil, check("context", r)
@@ -229,6 +241,7 @@ func (e *Engine) Save() (*Context, error) {
 
 // SaveTo is Save into c, which an engine of the same kind made.
 func (e *Engine) SaveTo(c *Context) error {
+	e.still()
 	err := check("context save", C.uc_context_save(e.c.uc, c.p))
 	runtime.KeepAlive(c)
 	return err
@@ -236,6 +249,7 @@ func (e *Engine) SaveTo(c *Context) error {
 
 // Restore puts a state back that an engine of the same kind saved.
 func (e *Engine) Restore(c *Context) error {
+	e.still()
 	err := check("context restore", C.uc_context_restore(e.c.uc, c.p))
 	runtime.KeepAlive(c)
 	return err
@@ -279,7 +293,7 @@ func (e *Engine) SetState(b []byte) error {
 
 // Run runs from pc, with bit 0 set for Thumb, until something happens.
 func (e *Engine) Run(pc uint64, l Limit) (Stop, error) {
-	r := C.ue_run(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), C.bool(l.Taken))
+	r := C.ue_run(e.c, C.uint64_t(pc), C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how())
 	if r != C.UC_ERR_OK {
 		return Stop{}, check("run", r)
 	}
@@ -292,7 +306,7 @@ func (e *Engine) stop() Stop {
 	return Stop{
 		Kind: Kind(s.kind), Intno: int(s.intno), PC: uint64(s.pc), Addr: uint64(s.addr),
 		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns), Between: s.between != 0,
-		Bus: s.bus != 0,
+		Bus: s.bus != 0, Status: uint64(s.status),
 	}
 }
 
@@ -306,6 +320,7 @@ func (e *Engine) Interrupt() { C.ue_interrupt(e.c) }
 // before it is entered; the next run enters it. Translations are dropped when
 // the trace is turned on or off.
 func (e *Engine) SetTrace(t Trace, regs []int32, watch []uint64) error {
+	e.still()
 	return check("trace", C.ue_set_trace(e.c, C.int(t), (*C.int)(unsafe.SliceData(regs)), C.int(len(regs)),
 		(*C.uint64_t)(unsafe.SliceData(watch)), C.int(len(watch))))
 }

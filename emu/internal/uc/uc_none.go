@@ -87,6 +87,12 @@ func (e *Engine) Run(uint64, Limit) (Stop, error) { return Stop{}, ErrUnavailabl
 // RunFile returns ErrUnavailable.
 func (e *Engine) RunFile(uint64, Limit, *File) (Stop, error) { return Stop{}, ErrUnavailable }
 
+// Parked is false.
+func (e *Engine) Parked() bool { return false }
+
+// ContinueFile returns ErrUnavailable.
+func (e *Engine) ContinueFile(Limit, *File) (Stop, error) { return Stop{}, ErrUnavailable }
+
 // Interrupt does nothing.
 func (e *Engine) Interrupt() {}
 
