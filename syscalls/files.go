@@ -20,8 +20,8 @@ type File struct {
 	give bool         // a standard stream that the host process gives up when the guest closes it
 
 	kind  fileKind
-	large bool   // opened with O_LARGEFILE, or by a 64-bit program
-	proc  string // of a directory of ours in /proc/self: its path below it, "." for itself
+	large bool     // opened with O_LARGEFILE, or by a 64-bit program
+	proc  procPath // of a directory of ours in /proc
 	dir   *dirPos
 	mem   *memFile
 	sock  *sockInfo

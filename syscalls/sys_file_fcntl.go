@@ -175,7 +175,7 @@ func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 		f.owner.sig = arg
 		return 0, nil
 	case cmdGetownerUIDs:
-		uid := [2]uint32{uint32(unix.Getuid()), uint32(unix.Geteuid())}
+		uid := [2]uint32{uint32(c.task().cred.uid.real), uint32(c.task().cred.uid.eff)}
 		if err := c.writable(arg, 8); err != nil {
 			return 0, err
 		}
