@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -72,14 +73,25 @@ func (m *Machine) openExec(host, path string) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
 	}
-	if filepath.IsAbs(path) {
-		return f, path, nil
-	}
-	abs, err := filepath.Abs(host)
+	return f, m.exeName(f, host, path), nil
+}
+
+// exeName is the name of a program that has been opened as path, which is at
+// host for the host: without links, under the sysroot as the guest sees it.
+func (m *Machine) exeName(f *os.File, host, path string) string {
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
-		abs = path
+		return path
 	}
-	return f, abs, nil
+	if host == path || !filepath.IsAbs(path) {
+		return name
+	}
+	if root, err := filepath.EvalSymlinks(m.cfg.Sysroot); err == nil {
+		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(root, "/")+"/"); ok {
+			return "/" + rest
+		}
+	}
+	return name
 }
 
 // read takes the ELF headers apart and opens the dynamic linker.
@@ -142,9 +154,9 @@ func (s loaderSpace) MapAnon(addr, size uint64, p arch.Prot, name string) error 
 	return s.Map(v)
 }
 
-// load makes a process that holds the program. limits are the caller's
-// resource limits, nil for those of this process.
-func (im *image) load(m *Machine, pid int, env []string, limits *unix.Rlimit) (*emu.Process, error) {
+// load makes a process that holds the program. by is the guest that executes
+// it, nil for this process.
+func (im *image) load(m *Machine, pid int, env []string, by *syscalls.Process) (*emu.Process, error) {
 	a := im.prog.Arch
 	model, ok := a.Engine.Model(m.cfg.CPU)
 	if !ok {
@@ -155,20 +167,26 @@ func (im *image) load(m *Machine, pid int, env []string, limits *unix.Rlimit) (*
 		return nil, err
 	}
 	p.Space.Limit = m.cfg.MemLimit
-	if err := im.fill(p, env, limits); err != nil {
+	if err := im.fill(p, env, by); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
 // fill puts the program into the address space of a fresh process.
-func (im *image) fill(p *emu.Process, env []string, limit *unix.Rlimit) error {
-	if limit == nil {
-		limit = new(unix.Rlimit)
-		if err := unix.Getrlimit(unix.RLIMIT_STACK, limit); err != nil {
+func (im *image) fill(p *emu.Process, env []string, by *syscalls.Process) error {
+	var limit unix.Rlimit
+	sc := elf.StackConfig{Argv: im.argv, Envp: env, ExecFn: im.execfn, Model: p.Model}
+	if by != nil {
+		limit = by.Limits[unix.RLIMIT_STACK]
+		sc.UID, sc.EUID, sc.GID, sc.EGID = by.IDs()
+	} else {
+		if err := unix.Getrlimit(unix.RLIMIT_STACK, &limit); err != nil {
 			return err
 		}
+		sc.UID, sc.EUID, sc.GID, sc.EGID = uint32(unix.Getuid()), uint32(unix.Geteuid()), uint32(unix.Getgid()), uint32(unix.Getegid())
 	}
+	sc.StackLimit = limit.Cur
 	s := loaderSpace{p.Space}
 	for _, pg := range p.Arch.Start.Pages {
 		v := emu.VMA{Addr: pg.Addr, End: pg.Addr + emu.PageSize, Prot: pg.Prot, Name: pg.Name, Flags: emu.MapFixedName}
@@ -179,11 +197,6 @@ func (im *image) fill(p *emu.Process, env []string, limit *unix.Rlimit) error {
 	var err error
 	if im.elf, err = im.prog.Load(s, limit.Cur); err != nil {
 		return err
-	}
-	sc := elf.StackConfig{
-		Argv: im.argv, Envp: env, ExecFn: im.execfn,
-		UID: uint32(unix.Getuid()), EUID: uint32(unix.Geteuid()), GID: uint32(unix.Getgid()), EGID: uint32(unix.Getegid()),
-		Model: p.Model, StackLimit: limit.Cur,
 	}
 	if p.Arch.Start.BasePlatform {
 		sc.BasePlatform = p.Model.Platform
@@ -222,8 +235,7 @@ func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
 		return execErrno(err)
 	}
 	defer im.close()
-	limit := p.Limits[unix.RLIMIT_STACK]
-	q, err := im.load(m, t.Proc.PID, env, &limit)
+	q, err := im.load(m, t.Proc.PID, env, p)
 	if err != nil {
 		return execErrno(err)
 	}

@@ -25,7 +25,8 @@ type Process struct {
 	// OS is the kernel's own state of the process.
 	OS any
 
-	cpuMu   sync.Mutex // held where cpu changes, and where others than its user look at it
+	visits  sync.RWMutex // held for reading by Visit, for writing where Space and turns change
+	cpuMu   sync.Mutex   // held where cpu changes, and where others than its user look at it
 	cpu     *CPU
 	tasks   atomic.Pointer[[]*Task]
 	turns   *turns

@@ -40,6 +40,8 @@ func (p *Process) Share(pid int) *Process {
 // Close frees the engine and the memory, unless another process shares them.
 // No task of the process may run.
 func (p *Process) Close() error {
+	p.visits.Lock()
+	defer p.visits.Unlock()
 	p.cpuMu.Lock()
 	cpu := p.cpu
 	p.cpu = nil
@@ -329,11 +331,13 @@ func (p *Process) Become(q *Process) error {
 	t := p.Tasks()[0]
 	p.turns.on, t.saved = nil, cpuState{}
 	t.release()
+	p.visits.Lock()
 	old := &Process{Space: space, cpu: cpu, turns: p.turns, shares: p.shares}
 	p.cpuMu.Lock()
 	p.Arch, p.Model, p.Space, p.cpu = q.Arch, q.Model, q.Space, q.cpu
 	p.turns, p.shares = q.turns, q.shares
 	p.cpuMu.Unlock()
+	p.visits.Unlock()
 	p.only.Store(nil)
 	if err := t.acquire(); err != nil {
 		return err

@@ -36,15 +36,7 @@ const slice = time.Millisecond
 func (t *Task) acquire() error {
 	p := t.Proc
 	q := p.turns
-	q.mu.Lock()
-	if q.holder == nil {
-		q.begin(t)
-		q.mu.Unlock()
-		return p.switchTo(t)
-	}
-	q.enqueue(t)
-	q.mu.Unlock()
-	<-t.turn
+	q.wait(t)
 	return p.switchTo(t)
 }
 

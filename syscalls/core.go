@@ -120,7 +120,7 @@ func (f *coreFile) Write(b []byte) (int, error) {
 func (p *Process) writeCore(f *coreFile, t *emu.Task, si *sigInfo) error {
 	a := p.P.Arch
 	c := &regset.Core{Class: a.Class, Order: a.Order, View: a.Views[0], Page: emu.PageSize}
-	lines := p.mapLines()
+	lines := (&procView{Process: p}).mapLines()
 	if err := p.coreNotes(c, t, si, lines); err != nil {
 		return err
 	}
@@ -224,13 +224,13 @@ func (p *Process) prpsinfo() []byte {
 		s.Set("pr_nice", uint64(20-n)) // the call's result is turned around
 	}
 	s.Set("pr_flag", pfDumpCore|pfSignaled)
-	s.Set("pr_uid", uint64(unix.Getuid()))
-	s.Set("pr_gid", uint64(unix.Getgid()))
+	s.Set("pr_uid", uint64(p.leader.cred.uid.real))
+	s.Set("pr_gid", uint64(p.leader.cred.gid.real))
 	p.coreIDs(s, p.P.PID)
-	s.SetBytes("pr_fname", []byte(p.Comm))
+	s.SetBytes("pr_fname", []byte(p.leader.comm))
 	most := uint64(len(s.Field("pr_psargs")) - 1)
 	im := &p.Image
-	args := p.image(im.ArgStart, min(im.ArgEnd, im.ArgStart+most))
+	args := (&procView{Process: p}).image(im.ArgStart, min(im.ArgEnd, im.ArgStart+most))
 	for i, b := range args {
 		if b == 0 {
 			args[i] = ' '

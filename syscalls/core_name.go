@@ -68,9 +68,9 @@ func (c *coreName) conversion(verb byte) string {
 	case 'i', 'I':
 		return strconv.Itoa(c.t.TID)
 	case 'u':
-		return strconv.Itoa(unix.Getuid())
+		return strconv.Itoa(stateOf(c.t).cred.uid.real)
 	case 'g':
-		return strconv.Itoa(unix.Getgid())
+		return strconv.Itoa(stateOf(c.t).cred.gid.real)
 	case 'd':
 		return strconv.FormatUint(c.p.prctl.dumpable, 10)
 	case 's':
@@ -83,7 +83,7 @@ func (c *coreName) conversion(verb byte) string {
 		host, _ := os.Hostname()
 		return component(host)
 	case 'e':
-		return component(c.p.Comm)
+		return component(stateOf(c.t).comm)
 	case 'f':
 		return component(path.Base(c.p.Exe))
 	case 'E':

@@ -33,7 +33,7 @@ func withCPU(t *testing.T, a *arch.Arch, c Config, settings map[string]string) *
 	require.NoError(t, err)
 	q.Files = &Files{}
 	q.prctl.exec()
-	q.Comm, q.Exe = "prog", "/bin/prog"
+	q.leader.comm, q.Exe = "prog", "/bin/prog"
 	t.Cleanup(func() { require.NoError(t, q.Release()) })
 	return &guest{t, &Ctx{K: k, T: p.NewTask(p.PID, k), P: q, A: a}, guestMem}
 }
@@ -195,7 +195,7 @@ func TestCoreSegments(t *testing.T) {
 		at += 4 * page
 	}
 	met := 0
-	for _, l := range g.P.mapLines() {
+	for _, l := range (&procView{Process: g.P}).mapLines() {
 		name, ok := names[l.Addr]
 		if !ok {
 			continue

@@ -125,8 +125,12 @@ func (c *Ctx) file(fd int) (*File, error) {
 
 // run makes the call: its result, or the error that settle leaves of it.
 func (c *Ctx) run(r *Row) (uint64, error) {
-	v, err := r.Fn(c)
 	ts := c.task()
+	var v uint64
+	var err error
+	if e := c.K.as(ts.cred, func() { v, err = r.Fn(c) }); e != nil {
+		err = e
+	}
 	for i, f := range ts.held {
 		_ = f.drop() // whoever closed it was not told either
 		ts.held[i] = nil

@@ -20,8 +20,8 @@ type File struct {
 	give bool         // a standard stream that the host process gives up when the guest closes it
 
 	kind  fileKind
-	large bool   // opened with O_LARGEFILE, or by a 64-bit program
-	proc  string // of a directory of ours in /proc/self: its path below it, "." for itself
+	large bool     // opened with O_LARGEFILE, or by a 64-bit program
+	proc  procPath // of a directory of ours in /proc
 	dir   *dirPos
 	mem   *memFile
 	sock  *sockInfo
@@ -61,8 +61,9 @@ type owner struct {
 type Files struct {
 	users atomic.Int32 // processes that share it beyond the first
 
-	mu   sync.Mutex
-	list []slot
+	mu      sync.Mutex
+	list    []slot
+	lockers map[inode]int // the host's descriptors that have its record locks
 }
 
 type slot struct {
@@ -166,6 +167,7 @@ func (t *Files) Set(fd int, f *File, cloexec bool) {
 	}
 	t.put(fd, f, cloexec)
 	if old != nil {
+		t.unlock(old)
 		_ = old.drop() // dup2 does not tell either
 	}
 }
@@ -183,6 +185,7 @@ func (t *Files) Close(fd int) error {
 func (t *Files) close(fd int) error {
 	f := t.list[fd].f
 	t.list[fd] = slot{}
+	t.unlock(f)
 	return f.drop()
 }
 

@@ -191,3 +191,20 @@ func (g *guest) open(path string, flags ...string) uint64 {
 	}
 	return g.ok("openat", cwd, g.str(path), v, 0o666)
 }
+
+// spawn makes a child of the guest that does not run, with a page of memory.
+func (g *guest) spawn(flags uint64) *Process {
+	g.t.Helper()
+	space := emu.NewSpace(g.A)
+	g.t.Cleanup(func() { require.NoError(g.t, space.Release()) })
+	require.NoError(g.t, space.Map(emu.VMA{Addr: guestMem, End: guestMem + emu.PageSize, Prot: arch.Read | arch.Write}))
+	p := &emu.Process{PID: g.K.newID(), Arch: g.A, Space: space}
+	q := g.P.copy(p, flags)
+	q.parent, q.exitSignal = g.P, unix.SIGCHLD
+	q.leader = g.childTask(q, cloneArgs{})
+	q.leader.task = p.NewTask(p.PID, g.K)
+	q.leader.task.OS = q.leader
+	g.K.register(q.leader)
+	g.t.Cleanup(func() { require.NoError(g.t, q.Release()) })
+	return q
+}

@@ -55,6 +55,8 @@ type Kernel struct {
 
 	sockets socketNames
 
+	hostCred *cred
+
 	futexes futexes
 	family  family
 }
@@ -64,7 +66,7 @@ func New(c Config) *Kernel {
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
-	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl}
+	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl, hostCred: hostCred()}
 }
 
 // table returns the call table of an architecture.

@@ -14,38 +14,27 @@ import (
 )
 
 // procFiles are the files of /proc/PID whose content is not the host's.
-var procFiles = map[string]func(p *Process) ([]byte, error){
-	"auxv":         func(p *Process) ([]byte, error) { return bytes.Clone(p.Image.Auxv), nil },
-	"cmdline":      (*Process).procCmdline,
-	"comm":         func(p *Process) ([]byte, error) { return []byte(p.Comm + "\n"), nil },
-	"environ":      func(p *Process) ([]byte, error) { return p.image(p.Image.EnvStart, p.Image.EnvEnd), nil },
-	"limits":       (*Process).procLimits,
-	"maps":         (*Process).procMaps,
-	"personality":  func(p *Process) ([]byte, error) { return fmt.Appendf(nil, "%08x\n", p.Persona), nil },
-	"smaps":        (*Process).procSmaps,
-	"smaps_rollup": (*Process).procRollup,
-	"stat":         (*Process).procStat,
-	"statm":        (*Process).procStatm,
-	"status":       (*Process).procStatus,
-	"syscall":      func(*Process) ([]byte, error) { return []byte("running\n"), nil },
-	"wchan":        func(*Process) ([]byte, error) { return []byte("0"), nil },
-}
-
-// procFile is the content of a file in the process's directory of /proc as it
-// is now; ok is false for one whose content is the host's.
-func (p *Process) procFile(name string) (data []byte, ok bool, err error) {
-	f := procFiles[name]
-	if f == nil {
-		return nil, false, nil
-	}
-	data, err = f(p)
-	return data, true, err
+var procFiles = map[string]func(v *procView) ([]byte, error){
+	"auxv":         func(p *procView) ([]byte, error) { return bytes.Clone(p.Image.Auxv), nil },
+	"cmdline":      (*procView).procCmdline,
+	"comm":         func(p *procView) ([]byte, error) { return []byte(p.ts.comm + "\n"), nil },
+	"environ":      func(p *procView) ([]byte, error) { return p.image(p.Image.EnvStart, p.Image.EnvEnd), nil },
+	"limits":       (*procView).procLimits,
+	"maps":         (*procView).procMaps,
+	"personality":  func(p *procView) ([]byte, error) { return fmt.Appendf(nil, "%08x\n", p.Persona), nil },
+	"smaps":        (*procView).procSmaps,
+	"smaps_rollup": (*procView).procRollup,
+	"stat":         (*procView).procStat,
+	"statm":        (*procView).procStatm,
+	"status":       (*procView).procStatus,
+	"syscall":      func(*procView) ([]byte, error) { return []byte("running\n"), nil },
+	"wchan":        func(*procView) ([]byte, error) { return []byte("0"), nil },
 }
 
 // image is what can be read of a piece of the program's memory.
-func (p *Process) image(start, end uint64) []byte {
+func (p *procView) image(start, end uint64) []byte {
 	const most = 32 << 20 // more than execve allows
-	if end <= start || end-start > most {
+	if p.gone || end <= start || end-start > most {
 		return nil
 	}
 	b := make([]byte, end-start)
@@ -56,7 +45,7 @@ func (p *Process) image(start, end uint64) []byte {
 // procCmdline follows get_mm_cmdline: a program that has overwritten its
 // arguments beyond their end, without a NUL there, set a title, which goes on
 // into the environment.
-func (p *Process) procCmdline() ([]byte, error) {
+func (p *procView) procCmdline() ([]byte, error) {
 	im := &p.Image
 	b := p.image(im.ArgStart, im.ArgEnd)
 	if len(b) == 0 || b[len(b)-1] == 0 || im.EnvStart != im.ArgEnd {
@@ -78,7 +67,10 @@ type mapLine struct {
 
 // mapLines are the mappings as the kernel would have them: neighbours that
 // continue each other are one there, even when two calls made them.
-func (p *Process) mapLines() []mapLine {
+func (p *procView) mapLines() []mapLine {
+	if p.gone {
+		return nil
+	}
 	var out []mapLine
 	p.P.Space.VMAs(func(v *emu.VMA) bool {
 		l := mapLine{VMA: *v, name: v.Path()}
@@ -126,7 +118,7 @@ func (l *mapLine) append(b []byte, word int) []byte {
 	return append(b, '\n')
 }
 
-func (p *Process) procMaps() ([]byte, error) {
+func (p *procView) procMaps() ([]byte, error) {
 	var b []byte
 	for _, l := range p.mapLines() {
 		b = l.append(b, p.P.Arch.Word)
@@ -139,7 +131,7 @@ type usage struct{ size, rss, clean, dirty, anon uint64 }
 
 // usage asks the host how much of a mapping is in memory. Private pages that
 // are there count as dirty, those of files as clean.
-func (p *Process) usage(l *mapLine) (u usage, err error) {
+func (p *procView) usage(l *mapLine) (u usage, err error) {
 	u.size = l.Size()
 	const most = 1 << 40 // what nobody touches: shadow memory and the like
 	if l.Prot == 0 || u.size > most {
@@ -187,7 +179,7 @@ func appendKB(b []byte, name string, v uint64) []byte {
 	return fmt.Appendf(b, "%-16s%8d kB\n", name+":", v/1024)
 }
 
-func (p *Process) procSmaps() ([]byte, error) {
+func (p *procView) procSmaps() ([]byte, error) {
 	var b []byte
 	for _, l := range p.mapLines() {
 		u, err := p.usage(&l)
@@ -229,7 +221,7 @@ func (l *mapLine) vmFlags() (f []string) {
 	return f
 }
 
-func (p *Process) procRollup() ([]byte, error) {
+func (p *procView) procRollup() ([]byte, error) {
 	var sum usage
 	lines := p.mapLines()
 	if len(lines) == 0 {
@@ -252,7 +244,7 @@ func (p *Process) procRollup() ([]byte, error) {
 // memory sums the mappings for stat, statm and status.
 type memory struct{ total, resident, file, text, data, stack uint64 }
 
-func (p *Process) memory() (m memory, err error) {
+func (p *procView) memory() (m memory, err error) {
 	for _, l := range p.mapLines() {
 		u, err := p.usage(&l)
 		if err != nil {
@@ -268,11 +260,14 @@ func (p *Process) memory() (m memory, err error) {
 			m.data += u.size
 		}
 	}
+	if p.gone {
+		return m, nil
+	}
 	m.text = (p.Image.CodeEnd+pageMask)&^pageMask - p.Image.CodeStart&^pageMask
 	return m, nil
 }
 
-func (p *Process) procStatm() ([]byte, error) {
+func (p *procView) procStatm() ([]byte, error) {
 	m, err := p.memory()
 	if err != nil {
 		return nil, err
@@ -283,7 +278,7 @@ func (p *Process) procStatm() ([]byte, error) {
 
 // signalSets are the sets that stat and status show: pending for the task,
 // pending for the process, blocked, ignored, caught.
-func (p *Process) signalSets() (pend, shared, blocked, ignored, caught sigset) {
+func (p *procView) signalSets() (pend, shared, blocked, ignored, caught sigset) {
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
 	for no := unix.Signal(1); no <= nsig; no++ {
@@ -294,12 +289,12 @@ func (p *Process) signalSets() (pend, shared, blocked, ignored, caught sigset) {
 			caught |= sigs(no)
 		}
 	}
-	return p.leader.pend.set, p.shared.set, p.leader.blocked, ignored, caught
+	return p.ts.pend.set, p.shared.set, p.ts.blocked, ignored, caught
 }
 
 // procStat is the host's line with what it says of the program replaced by
 // what the guest's is: the numbers are the fields' in proc_pid_stat(5).
-func (p *Process) procStat() ([]byte, error) {
+func (p *procView) procStat() ([]byte, error) {
 	host, err := os.ReadFile("/proc/self/stat")
 	if err != nil {
 		return nil, err
@@ -314,10 +309,16 @@ func (p *Process) procStat() ([]byte, error) {
 	}
 	f := strings.Fields(rest) // f[0] is field 3
 	pend, shared, blocked, ignored, caught := p.signalSets()
-	brk, _ := p.P.Space.BrkRange()
+	brk := uint64(0)
+	if !p.gone {
+		brk, _ = p.P.Space.BrkRange()
+	}
 	im := &p.Image
+	pgrp, sid, tty, front := p.place()
+	own, children := p.used()
 	for n, v := range map[int]uint64{
-		20: uint64(len(p.P.Tasks())), 23: m.total, 24: m.resident / emu.PageSize, 25: p.Limits[unix.RLIMIT_RSS].Cur,
+		14: ticks(own.Utime), 15: ticks(own.Stime), 16: ticks(children.Utime), 17: ticks(children.Stime),
+		20: uint64(len(p.P.Tasks())), 22: uint64(p.Start / 1e7), 23: m.total, 24: m.resident / emu.PageSize, 25: p.Limits[unix.RLIMIT_RSS].Cur,
 		26: im.CodeStart, 27: im.CodeEnd, 28: im.StackStart, 29: 0, 30: 0,
 		31: uint64(pend|shared) & 0x7fffffff, 32: uint64(blocked) & 0x7fffffff,
 		33: uint64(ignored) & 0x7fffffff, 34: uint64(caught) & 0x7fffffff,
@@ -327,13 +328,16 @@ func (p *Process) procStat() ([]byte, error) {
 			f[n-3] = strconv.FormatUint(v, 10)
 		}
 	}
-	f[0] = "R"
-	return fmt.Appendf(nil, "%d (%s) %s\n", p.P.PID, p.Comm, strings.Join(f, " ")), nil
+	head := fmt.Appendf(nil, "%d (%s) %c %d %d %d %d %d ", p.id(), p.ts.comm, p.state(), p.ppid(), pgrp, sid, tty, front)
+	return append(append(head, strings.Join(f[min(len(f), 6):], " ")...), '\n'), nil
 }
+
+// stateNames are the words of status for the letters of stat.
+var stateNames = map[byte]string{'R': "running", 'S': "sleeping", 'T': "stopped", 'Z': "zombie"}
 
 // procStatus is the host's file with the lines replaced that tell of the
 // program.
-func (p *Process) procStatus() ([]byte, error) {
+func (p *procView) procStatus() ([]byte, error) {
 	host, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return nil, err
@@ -342,34 +346,39 @@ func (p *Process) procStatus() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pend, shared, blocked, ignored, caught := p.signalSets()
-	kb := func(v uint64) string { return fmt.Sprintf("%8d kB", v/1024) }
-	lines := map[string]string{
-		"Name": strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(p.Comm), "State": "R (running)",
-		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": "0",
-		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),
-		"RssAnon": kb(m.resident - m.file), "RssFile": kb(m.file), "RssShmem": kb(0), "VmLib": kb(0),
-		"VmData": kb(m.data), "VmStk": kb(m.stack), "VmExe": kb(m.text),
-		"SigPnd": fmt.Sprintf("%016x", uint64(pend)), "ShdPnd": fmt.Sprintf("%016x", uint64(shared)),
-		"SigBlk": fmt.Sprintf("%016x", uint64(blocked)), "SigIgn": fmt.Sprintf("%016x", uint64(ignored)),
-		"SigCgt": fmt.Sprintf("%016x", uint64(caught)), "NoNewPrivs": strconv.FormatUint(bit(p.prctl.noNewPrivs), 10),
-	}
-	if d := p.prctl.caps; d != nil {
-		for key, v := range map[string][2]uint32{
-			"CapInh": {d[0].Inheritable, d[1].Inheritable}, "CapPrm": {d[0].Permitted, d[1].Permitted}, "CapEff": {d[0].Effective, d[1].Effective},
-		} {
-			lines[key] = fmt.Sprintf("%08x%08x", v[1], v[0])
-		}
-	}
+	lines := p.statusLines(&m)
 	var b []byte
 	for line := range strings.Lines(string(host)) {
 		key, _, _ := strings.Cut(line, ":")
 		if v, ok := lines[key]; ok {
 			line = key + ":\t" + v + "\n"
 		}
-		b = append(b, line...)
+		if !p.gone || !strings.HasPrefix(key, "Vm") && !strings.HasPrefix(key, "Rss") {
+			b = append(b, line...)
+		}
 	}
 	return b, nil
+}
+
+func (p *procView) statusLines(m *memory) map[string]string {
+	pend, shared, blocked, ignored, caught := p.signalSets()
+	pgrp, sid, _, _ := p.place()
+	kb := func(v uint64) string { return fmt.Sprintf("%8d kB", v/1024) }
+	set := func(s sigset) string { return fmt.Sprintf("%016x", uint64(s)) }
+	state := p.state()
+	lines := map[string]string{
+		"Name": strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(p.ts.comm), "State": fmt.Sprintf("%c (%s)", state, stateNames[state]),
+		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": "0",
+		"Tgid": strconv.Itoa(p.P.PID), "Pid": strconv.Itoa(p.id()), "PPid": strconv.Itoa(p.ppid()),
+		"NStgid": strconv.Itoa(p.P.PID), "NSpid": strconv.Itoa(p.id()), "NSpgid": strconv.Itoa(pgrp), "NSsid": strconv.Itoa(sid),
+		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),
+		"RssAnon": kb(m.resident - m.file), "RssFile": kb(m.file), "RssShmem": kb(0), "VmLib": kb(0),
+		"VmData": kb(m.data), "VmStk": kb(m.stack), "VmExe": kb(m.text),
+		"SigPnd": set(pend), "ShdPnd": set(shared), "SigBlk": set(blocked), "SigIgn": set(ignored), "SigCgt": set(caught),
+		"NoNewPrivs": strconv.FormatUint(bit(p.prctl.noNewPrivs), 10),
+	}
+	p.ts.cred.status(lines)
+	return lines
 }
 
 // limitNames are the lines of /proc/PID/limits by number, with units.
@@ -384,7 +393,7 @@ var limitNames = [16][2]string{
 	unix.RLIMIT_RTPRIO: {"Max realtime priority", ""}, unix.RLIMIT_RTTIME: {"Max realtime timeout", "us"},
 }
 
-func (p *Process) procLimits() ([]byte, error) {
+func (p *procView) procLimits() ([]byte, error) {
 	b := fmt.Appendf(nil, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units")
 	show := func(v uint64) string {
 		if v == unix.RLIM_INFINITY {

@@ -21,7 +21,6 @@ type Process struct {
 	Sig   *Sighand
 
 	Exe     string // the program as the guest sees it: absolute, for /proc/self/exe
-	Comm    string // at most 15 bytes
 	Image   ImageInfo
 	Persona uint32 // personality(2)
 	Limits  [16]unix.Rlimit
@@ -78,8 +77,8 @@ type FS struct {
 	users atomic.Int32 // processes that share it beyond the first
 
 	mu    sync.Mutex
-	cwd   int    // the host's descriptor of the current directory, AT_FDCWD for the host's own
-	proc  string // File.proc of the current directory
+	cwd   int      // the host's descriptor of the current directory, AT_FDCWD for the host's own
+	proc  procPath // File.proc of the current directory
 	umask uint32
 }
 
@@ -143,7 +142,8 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 		p.Exe = exe
 	}
 	p.Image = im
-	p.Comm = comm[:min(len(comm), 15)]
+	p.leader.comm = comm[:min(len(comm), commLen-1)]
+	p.leader.cred = p.leader.cred.exec(p.K.hostCred, &p.prctl)
 	p.table = p.K.table(p.P.Arch)
 	p.Persona = 0
 	if im.ReadImpliesExec {

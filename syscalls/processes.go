@@ -123,7 +123,7 @@ func (k *Kernel) Wait() error {
 // copy makes the state of a child of p; flags are those of clone(2).
 func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 	q := &Process{
-		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Comm: p.Comm, Image: p.Image, Persona: p.Persona,
+		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Image: p.Image, Persona: p.Persona,
 		Limits: p.Limits, table: p.table, prctl: p.prctl, ended: make(chan struct{}), wait: make(chan struct{}),
 	}
 	q.prctl.deathSig = 0

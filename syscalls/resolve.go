@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +11,11 @@ import (
 
 // place is where a path of the guest leads: what the host's *at calls take.
 type place struct {
-	dir  int    // the host's descriptor, or AT_FDCWD
-	path string // relative to dir or absolute; never empty
-	proc string // for what is in the caller's own /proc/self: the path below it, "." for itself
-	link string // for a link of /proc/self that was not followed: where it leads
-	open bool   // an open file itself; path is a link to it, which must be followed
+	dir  int      // the host's descriptor, or AT_FDCWD
+	path string   // relative to dir or absolute; never empty
+	proc procPath // for what is in /proc and a guest's
+	link string   // for a link in there that was not followed: where it leads
+	open bool     // an open file itself; path is a link to it, which must be followed
 }
 
 // flags are a call's AT_ flags for the host, where the place is never an
@@ -46,7 +45,7 @@ func (c *Ctx) resolve(dirfd int, name string, follow bool) (place, error) {
 	if name[0] == '/' {
 		return c.absolute(name, follow)
 	}
-	dir, proc := 0, ""
+	dir, proc := 0, procPath{}
 	if dirfd == unix.AT_FDCWD {
 		dir, proc = c.P.FS.current()
 	} else {
@@ -56,8 +55,8 @@ func (c *Ctx) resolve(dirfd int, name string, follow bool) (place, error) {
 		}
 		dir, proc = f.Host, f.proc
 	}
-	if proc != "" {
-		return c.absolute("/proc/self/"+proc+"/"+name, follow)
+	if proc.ours() {
+		return c.absolute(proc.name()+"/"+name, follow)
 	}
 	return place{dir: dir, path: name}, nil
 }
@@ -89,7 +88,7 @@ func (c *Ctx) descriptor(fd int) (place, error) {
 }
 
 // current is the current directory for the host, with File.proc of it.
-func (fs *FS) current() (dir int, proc string) {
+func (fs *FS) current() (dir int, proc procPath) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return fs.cwd, fs.proc
@@ -97,9 +96,9 @@ func (fs *FS) current() (dir int, proc string) {
 
 // absolute resolves a path that begins with a slash.
 func (c *Ctx) absolute(name string, follow bool) (place, error) {
-	if strings.Contains(name, "/proc/") || strings.Contains(name, "/dev/") {
-		if rest, ok := c.ownProc(path.Clean(name)); ok {
-			return c.magic(rest, follow || strings.HasSuffix(name, "/"))
+	if strings.Contains(name, "/proc") || strings.Contains(name, "/dev/") {
+		if pp := c.procPath(path.Clean(name)); pp.ours() {
+			return c.magic(pp, follow || strings.HasSuffix(name, "/"))
 		}
 	}
 	if p, ok := c.K.sysroot(name, follow); ok {
@@ -108,138 +107,11 @@ func (c *Ctx) absolute(name string, follow bool) (place, error) {
 	return place{dir: unix.AT_FDCWD, path: name}, nil
 }
 
-// ownProc tells whether a clean absolute path lies in the caller's directory
-// of /proc, and where below it: "." for itself.
-func (c *Ctx) ownProc(name string) (string, bool) {
-	switch name {
-	case "/dev/stdin":
-		return "fd/0", true
-	case "/dev/stdout":
-		return "fd/1", true
-	case "/dev/stderr":
-		return "fd/2", true
-	}
-	if rest, ok := strings.CutPrefix(name, "/dev/fd"); ok && (rest == "" || rest[0] == '/') {
-		return "fd" + rest, true
-	}
-	rest, ok := strings.CutPrefix(name, "/proc/")
-	if !ok {
-		return "", false
-	}
-	who, rest, _ := strings.Cut(rest, "/")
-	if who != "self" && who != "thread-self" && who != strconv.Itoa(c.P.P.PID) {
-		return "", false
-	}
-	for strings.HasPrefix(rest, "task/") {
-		tid, sub, _ := strings.Cut(rest[len("task/"):], "/")
-		if !c.hasTask(tid) {
-			break
-		}
-		rest = sub
-	}
-	if rest == "" {
-		rest = "."
-	}
-	return rest, true
-}
-
-func (c *Ctx) hasTask(tid string) bool {
-	for _, t := range c.P.P.Tasks() {
-		if strconv.Itoa(t.TID) == tid {
-			return true
-		}
-	}
-	return false
-}
-
-// magic resolves what lies in the caller's own /proc/self and is not the
-// host's.
-func (c *Ctx) magic(rest string, follow bool) (place, error) {
-	p := place{dir: unix.AT_FDCWD, path: path.Join("/proc/self", rest), proc: rest}
-	first, more, deeper := strings.Cut(rest, "/")
-	follow = follow || deeper
-	switch first {
-	case "exe":
-		if deeper {
-			return p, unix.ENOTDIR
-		}
-		return c.magicLink(p, c.P.Exe, follow)
-	case "root":
-		if deeper {
-			return c.absolute("/"+more, follow)
-		}
-		p.link = "/"
-	case "cwd":
-		dir, proc := c.P.FS.current()
-		switch {
-		case follow && proc != "":
-			return c.magic(path.Join(proc, more), true)
-		case follow:
-			return place{dir: dir, path: path.Join(".", more)}, nil
-		}
-		var err error
-		p.link, err = c.P.Cwd()
-		return p, err
-	case "fd", "fdinfo":
-		if !deeper {
-			return p, nil
-		}
-		return c.magicFD(p, first, more, follow)
-	case "task":
-		if deeper {
-			return p, unix.ENOENT // a task of the host, or none at all
-		}
-	}
-	return p, nil
-}
-
-// magicLink is a link to a path.
-func (c *Ctx) magicLink(p place, to string, follow bool) (place, error) {
-	if !follow {
-		p.link = to
-		return p, nil
-	}
-	if to == "" || to[0] != '/' {
-		return place{}, unix.ENOENT
-	}
-	if q, ok := c.K.sysroot(to, true); ok {
-		to = q
-	}
-	return place{dir: unix.AT_FDCWD, path: to}, nil
-}
-
-// magicFD is what a descriptor's number in /proc/self/fd or fdinfo stands for.
-func (c *Ctx) magicFD(p place, dir, rest string, follow bool) (place, error) {
-	num, more, deeper := strings.Cut(rest, "/")
-	fd, err := strconv.Atoi(num)
-	if err != nil || strconv.Itoa(fd) != num {
-		return place{}, unix.ENOENT
-	}
-	f, err := c.file(fd)
-	if err != nil {
-		return place{}, unix.ENOENT
-	}
-	p = place{dir: unix.AT_FDCWD, path: path.Join("/proc/self", dir, strconv.Itoa(f.Host))}
-	switch {
-	case dir == "fdinfo":
-	case deeper:
-		if f.proc != "" {
-			return c.magic(path.Join(f.proc, more), follow)
-		}
-		return place{dir: f.Host, path: more}, nil
-	case follow && f.proc != "":
-		return c.magic(f.proc, true)
-	case !follow:
-		p.link, err = f.Name()
-	}
-	return p, err
-}
-
 // Cwd is the path of the current directory, ENOENT if it has been removed.
 func (p *Process) Cwd() (string, error) {
 	dir, proc := p.FS.current()
-	if proc != "" {
-		return path.Join("/proc", strconv.Itoa(p.P.PID), proc), nil
+	if proc.ours() {
+		return proc.name(), nil
 	}
 	if dir == unix.AT_FDCWD {
 		return unix.Getwd()

@@ -212,7 +212,7 @@ func (c *Ctx) childTask(q *Process, a cloneArgs) *taskState {
 	if a.flags&unix.CLONE_THREAD == 0 {
 		q.leader = ts
 	}
-	ts.blocked, ts.fs = me.blocked, me.fs
+	ts.blocked, ts.cred, ts.comm = me.blocked, me.cred, me.comm
 	if a.flags&(unix.CLONE_VM|unix.CLONE_VFORK) != unix.CLONE_VM {
 		ts.alt = me.alt
 	}

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"sort"
-	"strconv"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +47,7 @@ type dirPos struct {
 	at    int64 // the guest's position
 
 	// A directory whose entries are ours: the names, and the next of them.
-	own  []string
+	own  []procName
 	next int
 }
 
@@ -167,7 +166,7 @@ func getdents(c *Ctx, put func(*Ctx, []byte, dirent) ([]byte, error)) (uint64, e
 // leaves the host's position after the last of them. EINVAL if not even one
 // fits.
 func (c *Ctx) dirents(f *File, size int, put func(*Ctx, []byte, dirent) ([]byte, error)) (out []byte, last int64, err error) {
-	if f.proc == "fd" || f.proc == "task" {
+	if f.proc.listed() {
 		return c.ownDirents(f, size, put)
 	}
 	if c.A.Word == 4 && f.dir == nil {
@@ -219,7 +218,7 @@ func (c *Ctx) rewindDir(f *File, next int64, n int, buf []byte, cause error) err
 	return cause
 }
 
-// ownDirents reads a directory of /proc/self that is not the host's.
+// ownDirents reads a directory of /proc that is not the host's.
 func (c *Ctx) ownDirents(f *File, size int, put func(*Ctx, []byte, dirent) ([]byte, error)) (out []byte, last int64, err error) {
 	d := f.dir
 	if d == nil {
@@ -234,11 +233,8 @@ func (c *Ctx) ownDirents(f *File, size int, put func(*Ctx, []byte, dirent) ([]by
 		return nil, 0, err
 	}
 	for d.next < len(d.own) {
-		name := d.own[d.next]
-		e := dirent{ino: st.Ino + uint64(d.next), off: int64(d.next + 1), typ: unix.DT_LNK, name: []byte(name)}
-		if d.next < 2 || f.proc == "task" {
-			e.typ = unix.DT_DIR
-		}
+		own := d.own[d.next]
+		e := dirent{ino: st.Ino + uint64(d.next), off: int64(d.next + 1), typ: own.typ, name: []byte(own.name)}
 		longer, err := put(c, out, e)
 		if err == nil && len(longer) > size {
 			err = unix.EINVAL
@@ -250,24 +246,6 @@ func (c *Ctx) ownDirents(f *File, size int, put func(*Ctx, []byte, dirent) ([]by
 		out, last = longer, int64(d.next)
 	}
 	return out, last, nil
-}
-
-// ownNames are the entries of /proc/self/fd or /proc/self/task.
-func (c *Ctx) ownNames(dir string) []string {
-	var nums []int
-	if dir == "fd" {
-		c.P.Files.Open(func(fd int, _ *File, _ bool) { nums = append(nums, fd) })
-	} else {
-		for _, t := range c.P.P.Tasks() {
-			nums = append(nums, t.TID)
-		}
-	}
-	sort.Ints(nums)
-	names := []string{".", ".."}
-	for _, n := range nums {
-		names = append(names, strconv.Itoa(n))
-	}
-	return names
 }
 
 // sysReaddir is the call of before getdents: one entry, whose d_reclen is the
@@ -317,7 +295,7 @@ func (c *Ctx) seekDir(f *File, off int64, whence int) (int64, error) {
 	if off < 0 {
 		return 0, unix.EINVAL
 	}
-	if f.proc != "" {
+	if f.proc.listed() {
 		d.next = int(min(off, int64(len(d.own))))
 	} else if _, err := unix.Seek(f.Host, d.hostPos(off), unix.SEEK_SET); err != nil {
 		return 0, err
@@ -349,7 +327,7 @@ func sysChdir(c *Ctx) (uint64, error) {
 	// The host's directory comes first, as in qemu-user: what a program makes
 	// in it must be found there.
 	if name != "" && name[0] == '/' {
-		if _, own := c.ownProc(name); !own {
+		if !c.procPath(path.Clean(name)).ours() {
 			err := c.chdir(place{dir: unix.AT_FDCWD, path: name})
 			if err != unix.ENOENT && err != unix.ENOTDIR {
 				return 0, err
@@ -407,7 +385,7 @@ func sysChroot(c *Ctx) (uint64, error) {
 	if err := unix.Stat("/", &root); err != nil {
 		return 0, err
 	}
-	if unix.Geteuid() != 0 || to.Dev != root.Dev || to.Ino != root.Ino {
+	if !c.capable(unix.CAP_SYS_CHROOT) || to.Dev != root.Dev || to.Ino != root.Ino {
 		return 0, unix.EPERM
 	}
 	return 0, nil

@@ -174,7 +174,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 		return 0, err
 	}
 	cloexec := how.Flags&unix.O_CLOEXEC != 0
-	if p.proc != "" && how.Flags&unix.O_PATH == 0 {
+	if p.proc.ours() && how.Flags&unix.O_PATH == 0 {
 		if f, ok, err := c.openProc(p, how.Flags); ok || err != nil {
 			if err != nil {
 				return 0, err
@@ -203,7 +203,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 	if err != nil {
 		return 0, err
 	}
-	f := &File{Host: fd, large: large, proc: ownDir(p.proc)}
+	f := &File{Host: fd, large: large, proc: p.proc.dir()}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err == nil && flags&unix.O_PATH == 0 {
 		if !large && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size > maxNonLargeFile {
@@ -215,27 +215,17 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 	return c.install(f, cloexec)
 }
 
-// ownDir is File.proc for a place of /proc/self: set for the directories below
-// which paths are resolved by us.
-func ownDir(proc string) string {
-	switch proc {
-	case ".", "fd", "fdinfo", "task":
-		return proc
-	}
-	return ""
-}
-
-// openProc opens a file of /proc/self whose content is ours; ok is false if
+// openProc opens a file of /proc whose content is ours; ok is false if
 // the host's is meant.
 func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
-	if p.proc == "mem" {
+	if p.proc.p == c.P && p.proc.path == "mem" {
 		fd, err := unix.Open("/dev/null", int(flags)&unix.O_ACCMODE|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, false, err
 		}
 		return &File{Host: fd, Path: "/proc/self/mem", kind: procMem, mem: &memFile{flags: flags}, large: true}, true, nil
 	}
-	data, ok, err := c.P.procFile(p.proc)
+	data, ok, err := c.procFile(p.proc)
 	if !ok || err != nil {
 		return nil, false, err
 	}

@@ -1,10 +1,6 @@
 package syscalls
 
-import (
-	"math"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // sysFcntl is fcntl: of a 32-bit program it has only locks of its own width.
 func sysFcntl(c *Ctx) (uint64, error) { return fcntl(c, c.A.Word == 8) }
@@ -95,41 +91,6 @@ func (c *Ctx) setStatusFlags(f *File, guest uint64) error {
 	return err
 }
 
-// lock makes the host's record lock of the structure at addr, of the named
-// layout.
-func (c *Ctx) lock(f *File, name string, cmd, addr uint64) error {
-	s, err := c.LoadStruct(name, addr)
-	if err != nil {
-		return err
-	}
-	fl := unix.Flock_t{
-		Type: int16(s.Int("l_type")), Whence: int16(s.Int("l_whence")),
-		Start: s.Int("l_start"), Len: s.Int("l_len"), Pid: int32(s.Int("l_pid")),
-	}
-	host := map[uint64]int{
-		cmdGetlk: unix.F_GETLK, cmdSetlk: unix.F_SETLK, cmdSetlkw: unix.F_SETLKW,
-		cmdGetlk64: unix.F_GETLK, cmdSetlk64: unix.F_SETLK, cmdSetlkw64: unix.F_SETLKW,
-		unix.F_OFD_GETLK: unix.F_OFD_GETLK, unix.F_OFD_SETLK: unix.F_OFD_SETLK, unix.F_OFD_SETLKW: unix.F_OFD_SETLKW,
-	}[cmd]
-	if err := c.restart(func() error { return unix.FcntlFlock(uintptr(f.Host), host, &fl) }); err != nil {
-		return err
-	}
-	if host != unix.F_GETLK && host != unix.F_OFD_GETLK {
-		return nil
-	}
-	s.Set("l_type", uint64(fl.Type))
-	if fl.Type != unix.F_UNLCK {
-		s.Set("l_whence", uint64(fl.Whence))
-		s.Set("l_start", uint64(fl.Start))
-		s.Set("l_len", uint64(fl.Len))
-		s.Set("l_pid", uint64(int64(fl.Pid)))
-	}
-	if len(s.Field("l_start")) == 4 && (fl.Start > math.MaxInt32 || fl.Len > math.MaxInt32) {
-		return unix.EOVERFLOW
-	}
-	return s.Store(c, addr)
-}
-
 // Who a file's signals go to (asm-generic/fcntl.h).
 const (
 	ownerPID  = 1 // F_OWNER_PID
@@ -175,7 +136,7 @@ func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 		f.owner.sig = arg
 		return 0, nil
 	case cmdGetownerUIDs:
-		uid := [2]uint32{uint32(unix.Getuid()), uint32(unix.Geteuid())}
+		uid := [2]uint32{uint32(c.task().cred.uid.real), uint32(c.task().cred.uid.eff)}
 		if err := c.writable(arg, 8); err != nil {
 			return 0, err
 		}

@@ -399,3 +399,41 @@ func TestSysroot(t *testing.T) {
 	require.True(t, strings.HasSuffix(g.text(buf), "/etc/sub"), "only the sysroot has it")
 	require.Equal(t, "root", read("../passwd"))
 }
+
+// TestRecordLocks shows that the locks of fcntl are a process's: of two guests
+// one waits for the other, one process has no conflict with itself, and to
+// close any descriptor of the file drops them.
+func TestRecordLocks(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		file := t.TempDir() + "/db"
+		a, b := g.open(file, "O_CREAT", "O_RDWR"), g.open(file, "O_RDWR")
+		q := g.spawn(0)
+		child := &guest{t, &Ctx{K: g.K, T: q.leader.task, P: q, A: g.A}, guestMem}
+		lock := func(g *guest, typ, whence, start, n uint64) uint64 {
+			s := g.NewStruct("flock")
+			s.Set("l_type", typ)
+			s.Set("l_whence", whence)
+			s.Set("l_start", start)
+			s.Set("l_len", n)
+			return g.bytes(s.Bytes())
+		}
+		g.ok("ftruncate", a, 100)
+		g.ok("lseek", a, 10, unix.SEEK_CUR)
+		g.ok("fcntl", a, g.flag("F_SETLK"), lock(g, unix.F_WRLCK, unix.SEEK_CUR, 0, 5))
+		g.ok("fcntl", b, g.flag("F_SETLK"), lock(g, unix.F_RDLCK, unix.SEEK_SET, 14, 1))
+		child.fails(unix.EAGAIN, "fcntl", a, g.flag("F_SETLK"), lock(child, unix.F_RDLCK, unix.SEEK_SET, 12, 9))
+		at := lock(child, unix.F_WRLCK, unix.SEEK_SET, 0, 0)
+		child.ok("fcntl", b, g.flag("F_GETLK"), at)
+		got := child.load("flock", at)
+		require.Equal(t, []int64{unix.F_WRLCK, 10, 4, int64(g.P.P.PID)}, []int64{got.Int("l_type"), got.Int("l_start"), got.Int("l_len"), got.Int("l_pid")})
+		child.ok("fcntl", a, g.flag("F_SETLK"), lock(child, unix.F_WRLCK, unix.SEEK_SET, 20, 0))
+		g.fails(unix.EAGAIN, "fcntl", b, g.flag("F_SETLK"), lock(g, unix.F_WRLCK, unix.SEEK_SET, 0, 0))
+		ro := g.open(file)
+		g.fails(unix.EBADF, "fcntl", ro, g.flag("F_SETLK"), lock(g, unix.F_WRLCK, unix.SEEK_SET, 0, 1))
+
+		g.ok("close", ro)
+		child.ok("fcntl", a, g.flag("F_SETLK"), lock(child, unix.F_WRLCK, unix.SEEK_SET, 0, 0))
+		require.NoError(t, q.Files.Release())
+		g.ok("fcntl", b, g.flag("F_SETLK"), lock(g, unix.F_WRLCK, unix.SEEK_SET, 0, 0))
+	})
+}

@@ -7,43 +7,41 @@ import (
 )
 
 var idRows = []Row{
-	{Name: "getuid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(unix.Getuid()), nil }, Level: Full},
-	{Name: "geteuid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(unix.Geteuid()), nil }, Level: Full},
-	{Name: "getgid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(unix.Getgid()), nil }, Level: Full},
-	{Name: "getegid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(unix.Getegid()), nil }, Level: Full},
-	{Name: "getuid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(unix.Getuid())), nil }, Level: Full},
-	{Name: "geteuid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(unix.Geteuid())), nil }, Level: Full},
-	{Name: "getgid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(unix.Getgid())), nil }, Level: Full},
-	{Name: "getegid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(unix.Getegid())), nil }, Level: Full},
-	{Name: "getresuid", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(unix.Getresuid, c.shortIDs()) }, Level: Full},
-	{Name: "getresgid", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(unix.Getresgid, c.shortIDs()) }, Level: Full},
-	{Name: "getresuid32", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(unix.Getresuid, false) }, Level: Full},
-	{Name: "getresgid32", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(unix.Getresgid, false) }, Level: Full},
-	{Name: "setuid", Fn: func(c *Ctx) (uint64, error) { return c.setID(unix.Setuid, c.shortIDs()) }, Level: Full},
-	{Name: "setgid", Fn: func(c *Ctx) (uint64, error) { return c.setID(unix.Setgid, c.shortIDs()) }, Level: Full},
-	{Name: "setuid32", Fn: func(c *Ctx) (uint64, error) { return c.setID(unix.Setuid, false) }, Level: Full},
-	{Name: "setgid32", Fn: func(c *Ctx) (uint64, error) { return c.setID(unix.Setgid, false) }, Level: Full},
-	{Name: "setreuid", Fn: func(c *Ctx) (uint64, error) { return c.setREID(unix.Setreuid, c.shortIDs()) }, Level: Full},
-	{Name: "setregid", Fn: func(c *Ctx) (uint64, error) { return c.setREID(unix.Setregid, c.shortIDs()) }, Level: Full},
-	{Name: "setreuid32", Fn: func(c *Ctx) (uint64, error) { return c.setREID(unix.Setreuid, false) }, Level: Full},
-	{Name: "setregid32", Fn: func(c *Ctx) (uint64, error) { return c.setREID(unix.Setregid, false) }, Level: Full},
-	{Name: "setresuid", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(unix.Setresuid, c.shortIDs()) }, Level: Full},
-	{Name: "setresgid", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(unix.Setresgid, c.shortIDs()) }, Level: Full},
-	{Name: "setresuid32", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(unix.Setresuid, false) }, Level: Full},
-	{Name: "setresgid32", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(unix.Setresgid, false) }, Level: Full},
-	{Name: "setfsuid", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(fsUser, c.shortIDs()) }, Level: Partial, Note: noFSID},
-	{Name: "setfsgid", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(fsGroup, c.shortIDs()) }, Level: Partial, Note: noFSID},
-	{Name: "setfsuid32", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(fsUser, false) }, Level: Partial, Note: noFSID},
-	{Name: "setfsgid32", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(fsGroup, false) }, Level: Partial, Note: noFSID},
+	{Name: "getuid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(c.task().cred.uid.real), nil }, Level: Full},
+	{Name: "geteuid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(c.task().cred.uid.eff), nil }, Level: Full},
+	{Name: "getgid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(c.task().cred.gid.real), nil }, Level: Full},
+	{Name: "getegid", Fn: func(c *Ctx) (uint64, error) { return c.shortID(c.task().cred.gid.eff), nil }, Level: Full},
+	{Name: "getuid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(c.task().cred.uid.real)), nil }, Level: Full},
+	{Name: "geteuid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(c.task().cred.uid.eff)), nil }, Level: Full},
+	{Name: "getgid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(c.task().cred.gid.real)), nil }, Level: Full},
+	{Name: "getegid32", Fn: func(c *Ctx) (uint64, error) { return uint64(uint32(c.task().cred.gid.eff)), nil }, Level: Full},
+	{Name: "getresuid", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(c.task().cred.uid, c.shortIDs()) }, Level: Full},
+	{Name: "getresgid", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(c.task().cred.gid, c.shortIDs()) }, Level: Full},
+	{Name: "getresuid32", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(c.task().cred.uid, false) }, Level: Full},
+	{Name: "getresgid32", Fn: func(c *Ctx) (uint64, error) { return c.resIDs(c.task().cred.gid, false) }, Level: Full},
+	{Name: "setuid", Fn: func(c *Ctx) (uint64, error) { return c.setID(users, c.shortIDs()) }, Level: Full},
+	{Name: "setgid", Fn: func(c *Ctx) (uint64, error) { return c.setID(groups, c.shortIDs()) }, Level: Full},
+	{Name: "setuid32", Fn: func(c *Ctx) (uint64, error) { return c.setID(users, false) }, Level: Full},
+	{Name: "setgid32", Fn: func(c *Ctx) (uint64, error) { return c.setID(groups, false) }, Level: Full},
+	{Name: "setreuid", Fn: func(c *Ctx) (uint64, error) { return c.setREID(users, c.shortIDs()) }, Level: Full},
+	{Name: "setregid", Fn: func(c *Ctx) (uint64, error) { return c.setREID(groups, c.shortIDs()) }, Level: Full},
+	{Name: "setreuid32", Fn: func(c *Ctx) (uint64, error) { return c.setREID(users, false) }, Level: Full},
+	{Name: "setregid32", Fn: func(c *Ctx) (uint64, error) { return c.setREID(groups, false) }, Level: Full},
+	{Name: "setresuid", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(users, c.shortIDs()) }, Level: Full},
+	{Name: "setresgid", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(groups, c.shortIDs()) }, Level: Full},
+	{Name: "setresuid32", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(users, false) }, Level: Full},
+	{Name: "setresgid32", Fn: func(c *Ctx) (uint64, error) { return c.setRESID(groups, false) }, Level: Full},
+	{Name: "setfsuid", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(users, c.shortIDs()) }, Level: Full},
+	{Name: "setfsgid", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(groups, c.shortIDs()) }, Level: Full},
+	{Name: "setfsuid32", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(users, false) }, Level: Full},
+	{Name: "setfsgid32", Fn: func(c *Ctx) (uint64, error) { return c.setFSID(groups, false) }, Level: Full},
 	{Name: "getgroups", Fn: func(c *Ctx) (uint64, error) { return c.getgroups(c.shortIDs()) }, Level: Full},
 	{Name: "getgroups32", Fn: func(c *Ctx) (uint64, error) { return c.getgroups(false) }, Level: Full},
 	{Name: "setgroups", Fn: func(c *Ctx) (uint64, error) { return c.setgroups(c.shortIDs()) }, Level: Full},
 	{Name: "setgroups32", Fn: func(c *Ctx) (uint64, error) { return c.setgroups(false) }, Level: Full},
 	{Name: "capget", Fn: sysCapget, Level: Full},
-	{Name: "capset", Fn: sysCapset, Level: Partial, Note: "the host process keeps its capabilities"},
+	{Name: "capset", Fn: sysCapset, Level: Full},
 }
-
-const noFSID = "file access is checked with the effective id"
 
 // overflowID is what a 16-bit id shows of one that does not fit
 // (linux/highuid.h).
@@ -87,9 +85,8 @@ func (c *Ctx) putID(addr uint64, id int, short bool) error {
 	return c.Space().CopyOut(b[:], addr)
 }
 
-func (c *Ctx) resIDs(get func() (int, int, int), short bool) (uint64, error) {
-	r, e, s := get()
-	for _, id := range []int{r, e, s} {
+func (c *Ctx) resIDs(i ids, short bool) (uint64, error) {
+	for _, id := range []int{i.real, i.eff, i.saved} {
 		if err := c.putID(c.Addr(), id, short); err != nil {
 			return 0, err
 		}
@@ -97,52 +94,104 @@ func (c *Ctx) resIDs(get func() (int, int, int), short bool) (uint64, error) {
 	return 0, nil
 }
 
-// afterID follows a change of ids: those for file access go with the
-// effective ones.
-func (c *Ctx) afterID(err error) (uint64, error) {
-	if err == nil {
-		c.task().fs.reset()
-	}
-	return 0, err
+// idKind are the calls of user ids, or those of group ids.
+type idKind struct {
+	of  func(cr *cred) *ids
+	cap int // allows any change
 }
 
-func (c *Ctx) setID(set func(int) error, short bool) (uint64, error) {
-	id := c.takeID(short)
-	if id == -1 {
-		return 0, unix.EINVAL
-	}
-	return c.afterID(set(id))
-}
-
-func (c *Ctx) setREID(set func(r, e int) error, short bool) (uint64, error) {
-	return c.afterID(set(c.takeID(short), c.takeID(short)))
-}
-
-func (c *Ctx) setRESID(set func(r, e, s int) error, short bool) (uint64, error) {
-	return c.afterID(set(c.takeID(short), c.takeID(short), c.takeID(short)))
-}
-
-// fsIDs are the ids for file access (setfsuid(2)): user and group.
-type fsIDs [2]int
-
-const (
-	fsUser = iota
-	fsGroup
+var (
+	users  = idKind{func(cr *cred) *ids { return &cr.uid }, unix.CAP_SETUID}
+	groups = idKind{func(cr *cred) *ids { return &cr.gid }, unix.CAP_SETGID}
 )
 
-func (f *fsIDs) reset() { *f = fsIDs{unix.Geteuid(), unix.Getegid()} }
+// ids are the caller's, and whether it may take any.
+func (c *Ctx) ids(k idKind) (i ids, any bool) {
+	cr := c.task().cred
+	return *k.of(cr), cr.has(k.cap)
+}
+
+// setIDs changes the caller's ids. Those for file access go with the effective
+// ones.
+func (c *Ctx) setIDs(k idKind, to ids) {
+	to.fs = to.eff
+	if k.cap == unix.CAP_SETUID {
+		c.setUIDs(to)
+		return
+	}
+	cr := *c.task().cred
+	cr.gid = to
+	c.become(cr)
+}
+
+func (c *Ctx) setID(k idKind, short bool) (uint64, error) {
+	id := c.takeID(short)
+	i, any := c.ids(k)
+	switch {
+	case id == -1:
+		return 0, unix.EINVAL
+	case any:
+		i.real, i.saved = id, id
+	case id != i.real && id != i.saved:
+		return 0, unix.EPERM
+	}
+	i.eff = id
+	c.setIDs(k, i)
+	return 0, nil
+}
+
+func (c *Ctx) setREID(k idKind, short bool) (uint64, error) {
+	r, e := c.takeID(short), c.takeID(short)
+	i, any := c.ids(k)
+	old := i
+	if r != -1 {
+		if r != old.real && r != old.eff && !any {
+			return 0, unix.EPERM
+		}
+		i.real = r
+	}
+	if e != -1 {
+		if e != old.real && e != old.eff && e != old.saved && !any {
+			return 0, unix.EPERM
+		}
+		i.eff = e
+	}
+	if r != -1 || e != -1 && e != old.real {
+		i.saved = i.eff
+	}
+	c.setIDs(k, i)
+	return 0, nil
+}
+
+func (c *Ctx) setRESID(k idKind, short bool) (uint64, error) {
+	i, any := c.ids(k)
+	old := []int{-1, i.real, i.eff, i.saved}
+	for _, p := range []*int{&i.real, &i.eff, &i.saved} {
+		id := c.takeID(short)
+		if !any && !slices.Contains(old, id) {
+			return 0, unix.EPERM
+		}
+		if id != -1 {
+			*p = id
+		}
+	}
+	c.setIDs(k, i)
+	return 0, nil
+}
 
 // setFSID changes an id for file access and returns the one before, whether
 // it could or not.
-func (c *Ctx) setFSID(which int, short bool) (uint64, error) {
-	id, fs := c.takeID(short), &c.task().fs
-	old := fs[which]
-	r, e, s := unix.Getresuid()
-	if which == fsGroup {
-		r, e, s = unix.Getresgid()
-	}
-	if id >= 0 && (slices.Contains([]int{r, e, s, old}, id) || unix.Geteuid() == 0) {
-		fs[which] = id
+func (c *Ctx) setFSID(k idKind, short bool) (uint64, error) {
+	id := c.takeID(short)
+	i, any := c.ids(k)
+	old := i.fs
+	if id != -1 && (any || slices.Contains([]int{i.real, i.eff, i.saved, old}, id)) {
+		cr := *c.task().cred
+		k.of(&cr).fs = id
+		if k.cap == unix.CAP_SETUID && c.P.prctl.secure&secureNoFixup == 0 {
+			cr.caps.fsFixup(old, id)
+		}
+		c.become(cr)
 	}
 	if short {
 		return c.shortID(old), nil
@@ -162,10 +211,8 @@ func idSize(short bool) uint64 {
 
 func (c *Ctx) getgroups(short bool) (uint64, error) {
 	n, addr := c.Int(), c.Addr()
-	list, err := unix.Getgroups()
+	list := c.task().cred.groups
 	switch {
-	case err != nil:
-		return 0, err
 	case n < 0:
 		return 0, unix.EINVAL
 	case n == 0:
@@ -183,7 +230,10 @@ func (c *Ctx) getgroups(short bool) (uint64, error) {
 
 func (c *Ctx) setgroups(short bool) (uint64, error) {
 	n, addr := c.Int(), c.Addr()
-	if uint(n) > maxGroups {
+	switch {
+	case !c.task().cred.has(unix.CAP_SETGID):
+		return 0, unix.EPERM
+	case uint(n) > maxGroups:
 		return 0, unix.EINVAL
 	}
 	b := make([]byte, uint64(n)*idSize(short))
@@ -198,7 +248,11 @@ func (c *Ctx) setgroups(short bool) (uint64, error) {
 			list[i] = int(c.A.Order.Uint32(b[4*i:]))
 		}
 	}
-	return 0, unix.Setgroups(list)
+	slices.Sort(list)
+	cr := *c.task().cred
+	cr.groups = list
+	c.become(cr)
+	return 0, nil
 }
 
 // The versions of struct cap_user_header, and how many words of sets each has.
@@ -226,17 +280,17 @@ func (c *Ctx) capHeader(addr uint64) (pid, words int, err error) {
 	return int(h.Int("pid")), words, nil
 }
 
-// caps are the capabilities of a process: its own as capset left them.
-func (c *Ctx) caps(pid int) ([2]unix.CapUserData, error) {
-	if pid == 0 || pid == c.P.P.PID {
-		if c.P.prctl.caps != nil {
-			return *c.P.prctl.caps, nil
-		}
-		pid = 0
+// caps are the capabilities of a task.
+func (c *Ctx) caps(tid int) (capSets, error) {
+	if tid == 0 {
+		return c.task().cred.caps, nil
+	}
+	if ts := c.K.find(tid); ts != nil {
+		return ts.cred.caps, nil
 	}
 	var d [2]unix.CapUserData
-	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3, Pid: int32(pid)}
-	return d, unix.Capget(&h, &d[0])
+	err := capget(tid, &d)
+	return newCapSets(&d), err
 }
 
 func sysCapget(c *Ctx) (uint64, error) {
@@ -251,10 +305,11 @@ func sysCapget(c *Ctx) (uint64, error) {
 	if pid < 0 {
 		return 0, unix.EINVAL
 	}
-	d, err := c.caps(pid)
+	sets, err := c.caps(pid)
 	if err != nil || data == 0 {
 		return 0, err
 	}
+	d := sets.data()
 	for i := range words {
 		s := c.NewStruct("cap_user_data")
 		s.Set("effective", uint64(d[i].Effective))
@@ -273,12 +328,8 @@ func sysCapset(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if pid != 0 && pid != c.P.P.PID {
+	if pid != 0 && pid != c.T.TID {
 		return 0, unix.EPERM
-	}
-	old, err := c.caps(0)
-	if err != nil {
-		return 0, err
 	}
 	var d [2]unix.CapUserData
 	for i := range words {
@@ -287,11 +338,16 @@ func sysCapset(c *Ctx) (uint64, error) {
 			return 0, err
 		}
 		d[i] = unix.CapUserData{Effective: uint32(s.Uint("effective")), Permitted: uint32(s.Uint("permitted")), Inheritable: uint32(s.Uint("inheritable"))}
-		// Neither set may gain what the permitted one has not.
-		if d[i].Permitted&^old[i].Permitted != 0 || d[i].Effective&^d[i].Permitted != 0 {
-			return 0, unix.EPERM
-		}
 	}
-	c.P.prctl.caps = &d
+	cr := *c.task().cred
+	old, to := cr.caps, newCapSets(&d)
+	switch {
+	case to.permitted&^old.permitted != 0, to.effective&^to.permitted != 0,
+		to.inheritable&^(old.inheritable|old.permitted) != 0 && !cr.has(unix.CAP_SETPCAP):
+		return 0, unix.EPERM
+	}
+	cr.caps = to
+	c.P.prctl.ambient &= to.permitted & to.inheritable
+	c.become(cr)
 	return 0, nil
 }

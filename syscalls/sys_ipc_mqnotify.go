@@ -85,7 +85,7 @@ func (c *Ctx) mqSignal(f *File, no unix.Signal, value uint64) error {
 		return err
 	}
 	p := c.P
-	si := sigInfo{Signal: emu.Signal{No: no, Code: siMesgq, PID: p.P.PID, UID: unix.Getuid(), Value: value}}
+	si := sigInfo{Signal: emu.Signal{No: no, Code: siMesgq, PID: p.P.PID, UID: p.leader.cred.uid.real, Value: value}}
 	go func() {
 		defer sock.Close()
 		var b [mqCookieLen]byte

@@ -41,16 +41,17 @@ func (c *Ctx) resource(n uint32) (int, error) {
 	return int(v), nil
 }
 
-// setLimit changes a limit of the guest (do_prlimit).
-func (c *Ctx) setLimit(res int, l unix.Rlimit) error {
-	old := c.P.Limits[res]
+// setLimit changes a limit of the guest (do_prlimit); any is whether it may be
+// raised.
+func (p *Process) setLimit(res int, l unix.Rlimit, any bool) error {
+	old := p.Limits[res]
 	if l.Cur > l.Max {
 		return unix.EINVAL
 	}
 	if res == unix.RLIMIT_NOFILE && l.Max > maxFiles {
 		return unix.EPERM
 	}
-	if l.Max > old.Max && !c.capable(unix.CAP_SYS_RESOURCE) {
+	if l.Max > old.Max && !any {
 		return unix.EPERM
 	}
 	if forced[res] {
@@ -58,7 +59,7 @@ func (c *Ctx) setLimit(res int, l unix.Rlimit) error {
 			return err
 		}
 	}
-	c.P.Limits[res] = l
+	p.Limits[res] = l
 	return nil
 }
 
@@ -66,10 +67,7 @@ func (c *Ctx) setLimit(res int, l unix.Rlimit) error {
 const maxFiles = 1 << 20
 
 // capable tells whether the guest has a capability.
-func (c *Ctx) capable(n int) bool {
-	d, err := c.caps(0)
-	return err == nil && d[n/32].Effective&(1<<(n%32)) != 0
-}
+func (c *Ctx) capable(n int) bool { return c.task().cred.has(n) }
 
 func sysGetrlimit(c *Ctx) (uint64, error) {
 	old := c.P.table.oldRlimit
@@ -109,7 +107,8 @@ func sysSetrlimit(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return 0, c.setLimit(res, unix.Rlimit{Cur: c.infinity(s.Uint("rlim_cur")), Max: c.infinity(s.Uint("rlim_max"))})
+	l := unix.Rlimit{Cur: c.infinity(s.Uint("rlim_cur")), Max: c.infinity(s.Uint("rlim_max"))}
+	return 0, c.P.setLimit(res, l, c.capable(unix.CAP_SYS_RESOURCE))
 }
 
 // infinity widens RLIM_INFINITY of a long.
@@ -135,10 +134,13 @@ func sysPrlimit64(c *Ctx) (uint64, error) {
 		l = &unix.Rlimit{Cur: s.Uint("rlim_cur"), Max: s.Uint("rlim_max")}
 	}
 	var old unix.Rlimit
+	if ts := c.K.find(pid); ts != nil && ts.p != c.P {
+		return 0, c.otherLimit(ts, res, l, oldp)
+	}
 	if pid == 0 || c.isTask(pid) {
 		old = c.P.Limits[res]
 		if l != nil {
-			err = c.setLimit(res, *l)
+			err = c.P.setLimit(res, *l, c.capable(unix.CAP_SYS_RESOURCE))
 		}
 	} else {
 		err = unix.Prlimit(pid, res, l, &old)
@@ -146,10 +148,43 @@ func sysPrlimit64(c *Ctx) (uint64, error) {
 	if err != nil || oldp == 0 {
 		return 0, err
 	}
+	return 0, c.putLimit(oldp, old)
+}
+
+func (c *Ctx) putLimit(addr uint64, l unix.Rlimit) error {
 	s := c.NewStruct("rlimit64")
-	s.Set("rlim_cur", old.Cur)
-	s.Set("rlim_max", old.Max)
-	return 0, s.Store(c, oldp)
+	s.Set("rlim_cur", l.Cur)
+	s.Set("rlim_max", l.Max)
+	return s.Store(c, addr)
+}
+
+// otherLimit is prlimit64 for a task of another guest: a limit that the host
+// enforces is of all guests.
+func (c *Ctx) otherLimit(ts *taskState, res int, l *unix.Rlimit, oldp uint64) error {
+	if me := c.task().cred; !me.owns(ts.cred) && !me.has(unix.CAP_SYS_RESOURCE) {
+		return unix.EPERM
+	}
+	var old unix.Rlimit
+	var err error
+	if !c.look(ts.p, func() {
+		old = ts.p.Limits[res]
+		if l != nil {
+			err = ts.p.setLimit(res, *l, c.capable(unix.CAP_SYS_RESOURCE))
+		}
+	}) {
+		return unix.ESRCH
+	}
+	if err != nil || oldp == 0 {
+		return err
+	}
+	return c.putLimit(oldp, old)
+}
+
+// owns tells whether all ids of other credentials are the real ones
+// (check_prlimit_permission).
+func (cr *cred) owns(o *cred) bool {
+	u, g := cr.uid.real, cr.gid.real
+	return o.uid.real == u && o.uid.eff == u && o.uid.saved == u && o.gid.real == g && o.gid.eff == g && o.gid.saved == g
 }
 
 func sysGetrusage(c *Ctx) (uint64, error) {

@@ -13,9 +13,8 @@ type prctlState struct {
 	slack      uint64 // timer slack in nanoseconds
 	tsc        uint64
 	mce        uint64
-	secure     uint64               // securebits
-	ambient    uint64               // ambient capabilities
-	caps       *[2]unix.CapUserData // as capset left them, nil for the host's
+	secure     uint64 // securebits
+	ambient    uint64 // ambient capabilities
 }
 
 const (
@@ -40,7 +39,7 @@ var prctlTable = map[int]func(c *Ctx, s *prctlState, a [4]uint64) (uint64, error
 	unix.PR_SET_NAME: func(c *Ctx, _ *prctlState, a [4]uint64) (uint64, error) { return 0, c.setName(a[0]) },
 	unix.PR_GET_NAME: func(c *Ctx, _ *prctlState, a [4]uint64) (uint64, error) {
 		var b [commLen]byte
-		copy(b[:commLen-1], c.P.Comm)
+		copy(b[:commLen-1], c.task().comm)
 		return 0, c.Space().CopyOut(b[:], a[0])
 	},
 	unix.PR_GET_DUMPABLE:  func(_ *Ctx, s *prctlState, _ [4]uint64) (uint64, error) { return s.dumpable, nil },
@@ -189,7 +188,7 @@ func (c *Ctx) setName(addr uint64) error {
 	if err != nil {
 		return err
 	}
-	c.P.Comm = s
+	c.task().comm = s
 	return nil
 }
 
@@ -223,12 +222,7 @@ func prctlAmbient(c *Ctx, s *prctlState, a [4]uint64) (uint64, error) {
 	case unix.PR_CAP_AMBIENT_LOWER:
 		s.ambient &^= mask
 	case unix.PR_CAP_AMBIENT_RAISE:
-		d, err := c.caps(0)
-		if err != nil {
-			return 0, err
-		}
-		w, b := n/32, uint32(1)<<(n%32)
-		if d[w].Permitted&b == 0 || d[w].Inheritable&b == 0 {
+		if d := c.task().cred.caps; d.permitted&d.inheritable&mask == 0 {
 			return 0, unix.EPERM
 		}
 		s.ambient |= mask

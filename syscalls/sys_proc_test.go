@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -260,7 +261,7 @@ var mapsLine = regexp.MustCompile(`^([0-9a-f]{8,})-([0-9a-f]{8,}) [r-][w-][x-][p
 func TestProcFiles(t *testing.T) {
 	each(t, func(t *testing.T, g *guest) {
 		read := func(name string) string {
-			b, ok, err := g.P.procFile(name)
+			b, ok, err := g.procFile(procPath{p: g.P, path: name})
 			require.True(t, ok, name)
 			require.NoError(t, err, name)
 			return string(b)
@@ -300,8 +301,63 @@ func TestProcFiles(t *testing.T) {
 		require.Contains(t, read("limits"), "Max open files")
 		require.Contains(t, read("smaps"), "Rss:")
 		require.Contains(t, read("smaps_rollup"), "[rollup]")
-		_, ok, err := g.P.procFile("cgroup")
+		_, ok, err := g.procFile(procPath{p: g.P, path: "cgroup"})
 		require.False(t, ok, "what is the host's")
 		require.NoError(t, err)
+	})
+}
+
+// TestProcOthers looks at another guest in /proc, and at tasks of its own.
+func TestProcOthers(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		q := g.spawn(0)
+		q.Exe, q.leader.comm = "/bin/other", "other"
+		dir := "/proc/" + strconv.Itoa(q.P.PID)
+		read := func(name string) string {
+			fd := g.open(name)
+			buf := g.room(4096)
+			b := string(g.get(buf, int(g.ok("read", fd, buf, 4096))))
+			g.ok("close", fd)
+			return b
+		}
+		stat := strings.Fields(read(dir + "/stat"))
+		require.Equal(t, []string{strconv.Itoa(q.P.PID), "(other)", "R", strconv.Itoa(g.P.P.PID)}, stat[:4])
+		require.Equal(t, strconv.Itoa(q.pgrp), stat[4])
+		require.Greater(t, len(stat), 50)
+		status := read(dir + "/status")
+		require.Contains(t, status, fmt.Sprintf("\nTgid:\t%d\n", q.P.PID))
+		require.Contains(t, status, fmt.Sprintf("\nPPid:\t%d\n", g.P.P.PID))
+		require.Contains(t, read(dir+"/maps"), fmt.Sprintf("%08x-%08x rw-p", guestMem, guestMem+emu.PageSize))
+		buf := g.room(256)
+		n := int(g.ok("readlinkat", cwd, g.str(dir+"/exe"), buf, 256))
+		require.Equal(t, "/bin/other", string(g.get(buf, n)))
+
+		fd := g.open("/dev/null")
+		require.NotContains(t, g.list(g.open(dir+"/fd", "O_DIRECTORY")), itoa(fd), "the tables are two")
+		require.Contains(t, g.list(g.open("/proc/self/fd", "O_DIRECTORY")), itoa(fd))
+		require.Equal(t, []string{".", "..", strconv.Itoa(q.P.PID)}, g.list(g.open(dir+"/task", "O_DIRECTORY")))
+		g.ok("close", fd)
+
+		root := g.open("/proc", "O_DIRECTORY")
+		names := g.list(root)
+		require.Contains(t, names, strconv.Itoa(q.P.PID))
+		require.Contains(t, names, "meminfo")
+		in := g.ok("openat", root, g.str(strconv.Itoa(q.P.PID)+"/comm"), 0, 0)
+		require.EqualValues(t, 6, g.ok("read", in, buf, 256))
+		g.ok("chdir", g.str(dir))
+		require.Equal(t, "other\n", read("comm"))
+
+		g.ok("prlimit64", uint64(q.P.PID), g.A.Const["RLIMIT_NOFILE"], g.bytes(append(binary.NativeEndian.AppendUint64(nil, 0), make([]byte, 8)...)), buf)
+		require.Zero(t, q.Limits[unix.RLIMIT_NOFILE].Cur)
+		require.NotZero(t, g.P.Limits[unix.RLIMIT_NOFILE].Cur)
+
+		g.K.family.mu.Lock()
+		q.zombie = true
+		g.K.family.mu.Unlock()
+		require.Equal(t, "Z", strings.Fields(read(dir + "/stat"))[2])
+		require.Contains(t, read(dir+"/status"), "State:\tZ (zombie)\n")
+		require.Empty(t, read(dir+"/maps"))
+		g.fails(unix.ENOENT, "readlinkat", cwd, g.str(dir+"/exe"), buf, 256)
+		g.fails(unix.ENOENT, "openat", cwd, g.str("/proc/"+strconv.Itoa(firstID+1000)+"/stat"), 0, 0)
 	})
 }

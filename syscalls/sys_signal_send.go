@@ -16,7 +16,7 @@ import (
 
 // sent is the record of a signal that the caller sends.
 func (c *Ctx) sent(no, code int) sigInfo {
-	return sigInfo{Signal: emu.Signal{No: unix.Signal(no), Code: code, PID: c.P.P.PID, UID: unix.Getuid()}}
+	return sigInfo{Signal: emu.Signal{No: unix.Signal(no), Code: code, PID: c.P.P.PID, UID: c.task().cred.uid.real}}
 }
 
 // toSelf sends a signal to the calling process or, not shared, task. Signal 0
@@ -56,7 +56,7 @@ func sysKill(c *Ctx) (uint64, error) {
 	case pid == c.P.P.PID:
 		return 0, c.toSelf(c.sent(no, siUser), true)
 	case c.K.process(pid) != nil:
-		return 0, c.K.process(pid).send(c.sent(no, siUser))
+		return 0, c.kill(c.K.process(pid), c.sent(no, siUser))
 	case pid == -1:
 		return 0, c.killAll(no)
 	case pid == 0:
@@ -82,31 +82,53 @@ func (c *Ctx) killGroup(pgrp, no int) error {
 		}
 	}
 	l := c.K.members(pgrp)
-	for _, p := range l {
-		if p != c.P {
-			_ = p.send(c.sent(no, siUser))
-		}
-	}
+	err := c.killEach(l, c.sent(no, siUser))
 	if slices.Contains(l, c.P) {
 		return c.toSelf(c.sent(no, siUser), true)
 	}
-	if len(l) == 0 && !sent {
-		return unix.ESRCH
+	if sent {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // killAll sends a signal to all other guests, since none may reach the host's
 // other processes by accident.
 func (c *Ctx) killAll(no int) error {
-	l := c.K.others(c.P)
-	if len(l) == 0 {
-		return unix.ESRCH
-	}
+	return c.killEach(c.K.others(c.P), c.sent(no, siUser))
+}
+
+// killEach sends a signal to each process but the caller's. One that may get
+// it is enough.
+func (c *Ctx) killEach(l []*Process, si sigInfo) error {
+	err := error(unix.ESRCH)
 	for _, p := range l {
-		_ = p.send(c.sent(no, siUser))
+		if p == c.P {
+			continue
+		}
+		if e := c.kill(p, si); err != nil {
+			err = e
+		}
 	}
-	return nil
+	return err
+}
+
+// kill sends a signal to another process if the caller may
+// (check_kill_permission).
+func (c *Ctx) kill(p *Process, si sigInfo) error {
+	if !c.mayKill(p.leader, si.No) {
+		return unix.EPERM
+	}
+	return p.send(si)
+}
+
+func (c *Ctx) mayKill(ts *taskState, no unix.Signal) bool {
+	if ts.p == c.P || c.task().cred.mayKill(ts.cred) {
+		return true
+	}
+	c.K.family.mu.Lock()
+	defer c.K.family.mu.Unlock()
+	return no == unix.SIGCONT && ts.p.sid == c.P.sid
 }
 
 // others are the guests but one.
@@ -192,6 +214,9 @@ func (c *Ctx) tgkill(tgid, tid, no int) (uint64, error) {
 		if tgid != 0 && tgid != ts.p.P.PID {
 			return 0, unix.ESRCH
 		}
+		if !c.mayKill(ts, unix.Signal(no)) {
+			return 0, unix.EPERM
+		}
 		return 0, c.toTask(ts, c.sent(no, siTkill))
 	case c.hidden(tid):
 		return 0, unix.ESRCH
@@ -246,11 +271,14 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 	case self:
 		return 0, c.toSelf(si, tgid == 0)
 	case tgid == 0 && c.K.process(id) != nil:
-		return 0, c.K.process(id).send(si)
+		return 0, c.kill(c.K.process(id), si)
 	case tgid != 0 && c.K.find(id) != nil:
 		ts := c.K.find(id)
 		if ts.p.P.PID != tgid {
 			return 0, unix.ESRCH
+		}
+		if !c.mayKill(ts, si.No) {
+			return 0, unix.EPERM
 		}
 		return 0, c.toTask(ts, si)
 	case tgid != 0 && c.hidden(id):
@@ -309,7 +337,7 @@ func sysPidfdSendSignal(c *Ctx) (uint64, error) {
 		return 0, c.toSelf(c.sent(no, siUser), true)
 	}
 	if p := c.K.process(pid); p != nil {
-		return 0, p.send(c.sent(no, siUser))
+		return 0, c.kill(p, c.sent(no, siUser))
 	}
 	return 0, unix.PidfdSendSignal(f.Host, unix.Signal(no), nil, 0)
 }

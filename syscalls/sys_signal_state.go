@@ -103,7 +103,8 @@ type taskState struct {
 	last     bool          // the process has ended with this task
 	held     []*File       // by the call in progress
 	robust   uint64        // set_robust_list
-	fs       fsIDs
+	cred     *cred
+	comm     string // at most 15 bytes
 }
 
 // altStack is a signal stack (sigaltstack(2)).
@@ -394,7 +395,7 @@ func (k *Kernel) act(t *emu.Task, si sigInfo) error {
 // newTaskState makes the state of a task of a program that starts.
 func newTaskState(p *Process) *taskState {
 	ts := &taskState{p: p, wake: make(chan struct{}, 1)}
-	ts.fs.reset()
+	ts.cred = p.K.hostCred
 	return ts
 }
 

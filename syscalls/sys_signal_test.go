@@ -267,5 +267,5 @@ func TestExecSignals(t *testing.T) {
 	g.P.SetProgram("/bin/x", ImageInfo{}, "a-name-longer-than-it-may-be")
 	require.Equal(t, disposition{}, g.P.Sig.get(unix.SIGUSR1))
 	require.Equal(t, disposition{handler: sigIgn}, g.P.Sig.get(unix.SIGUSR2))
-	require.Equal(t, "a-name-longer-t", g.P.Comm)
+	require.Equal(t, "a-name-longer-t", g.P.leader.comm)
 }

@@ -1,0 +1,95 @@
+package syscalls
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// look calls f, which looks at another process, while that keeps still. It is
+// false, and f is not called, for one that has ended. f must not touch memory
+// or registers of the caller.
+func (c *Ctx) look(p *Process, f func()) (ok bool) {
+	if p == c.P {
+		f()
+		return true
+	}
+	c.T.Outside(func() {
+		ok = p.P.Visit(func() {
+			if !p.isZombie() {
+				f()
+			}
+		}) && !p.isZombie()
+	})
+	return ok
+}
+
+// procView is what a file of /proc is made of.
+type procView struct {
+	*Process
+	ts   *taskState // whose it is, the leader for the process's directory
+	one  bool       // it is in the directory of a task
+	gone bool       // the process has ended: it has no memory
+}
+
+// procFile is the content of a file in /proc as it is now; ok is false for one
+// whose content is the host's.
+func (c *Ctx) procFile(pp procPath) (data []byte, ok bool, err error) {
+	f := procFiles[pp.path]
+	if f == nil || pp.p == nil {
+		return nil, false, nil
+	}
+	v := procView{Process: pp.p, ts: pp.ts, one: pp.ts != nil}
+	if !v.one {
+		v.ts = pp.p.leader
+	}
+	if !c.look(pp.p, func() { data, err = f(&v) }) {
+		v.gone = true
+		data, err = f(&v)
+	}
+	return data, true, err
+}
+
+// state is the letter of the task's state.
+func (v *procView) state() byte {
+	v.K.family.mu.Lock()
+	zombie, stopped := v.zombie, v.halted
+	v.K.family.mu.Unlock()
+	switch {
+	case zombie, v.gone:
+		return 'Z'
+	case stopped:
+		return 'T'
+	case v.ts.task != nil && v.ts.task.Asleep():
+		return 'S'
+	}
+	return 'R'
+}
+
+// id is the number of the task or process.
+func (v *procView) id() int {
+	if v.one {
+		return v.ts.task.TID
+	}
+	return v.P.PID
+}
+
+// place is where the process is among others: its group and session, its
+// terminal and the foreground group of that, -1 for none.
+func (v *procView) place() (pgrp, sid, tty, front int) {
+	v.K.family.mu.Lock()
+	defer v.K.family.mu.Unlock()
+	front = -1
+	if v.tty != nil {
+		tty, front = int(v.tty.dev), v.tty.pgrp
+	}
+	return v.pgrp, v.sid, tty, front
+}
+
+// usage is what the process, and its children that it waited for, have used.
+func (v *procView) used() (own, children unix.Rusage) {
+	v.K.family.mu.Lock()
+	defer v.K.family.mu.Unlock()
+	if v.zombie {
+		return v.Process.used, v.reaped
+	}
+	return v.ownUsage(), v.reaped
+}
