@@ -82,12 +82,12 @@ type call struct {
 	elements int // of lists that have been written
 
 	b     strings.Builder
-	wrote bool // an argument is in b
+	wrote bool // an argument is in b, and no comma after it
 }
 
 // Entry is the text of the system call that the task stands at, as far as it
 // is known before the call is made: the name, and the arguments up to the
-// first one that the kernel is to fill in.
+// first one that the kernel is to fill in, with the comma before it.
 func (p *Printer) Entry(t *emu.Task) string {
 	c := newCall(p, t)
 	p.calls[t] = c
@@ -260,6 +260,10 @@ func (c *call) write(exiting bool) {
 	for ; c.arg < len(c.sig.args); c.arg++ {
 		a := &c.sig.args[c.arg]
 		if a.out && !exiting {
+			if c.wrote && !a.optional {
+				c.b.WriteString(", ")
+				c.wrote = false
+			}
 			return
 		}
 		var s string

@@ -271,7 +271,7 @@ func (t *Tracer) Signal(k *emu.Task, s *emu.Signal) (deliver bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.o.Quiet && t.o.Signals[int(s.No)] {
-		t.event(k, fmt.Sprintf("--- %s %s ---", SignalName(int(s.No)), t.p.SignalText(k, *s)))
+		t.event(k, t.p.SignalLine(k, *s))
 	}
 	return true
 }
@@ -339,13 +339,8 @@ func (t *Tracer) Ended(k *emu.Task, s emu.Status) {
 	defer func() { t.gone = false }()
 	switch {
 	case t.o.Quiet:
-	case s.Signal != 0:
-		if t.o.Signals[int(s.Signal)] {
-			// No core is ever written, so there is no word of it.
-			t.event(k, fmt.Sprintf("+++ killed by %s +++", SignalName(int(s.Signal))))
-		}
-	case t.o.Exits:
-		t.event(k, fmt.Sprintf("+++ exited with %d +++", s.Code&0xff))
+	case s.Signal != 0 && t.o.Signals[int(s.Signal)], s.Signal == 0 && t.o.Exits:
+		t.event(k, EndLine(s))
 	}
 	delete(t.tasks, k)
 }
