@@ -142,16 +142,17 @@ func TestNative(t *testing.T) {
 				continue
 			}
 			for option, set := range map[string]func(o *Options){
-				"-v":        func(o *Options) { o.Abbrev = Set{} },
-				"-xx":       func(o *Options) { o.Hex = 2 },
-				"-Xraw":     func(o *Options) { o.Consts = ConstsRaw },
-				"-Xverbose": func(o *Options) { o.Consts = ConstsVerbose },
-				"-s5":       func(o *Options) { o.Strings = 5 },
-				"-n":        func(o *Options) { o.Number = true },
-				"-Z":        func(o *Options) { o.Statuses = Failed },
-				"-eraw=all": func(o *Options) { o.Raw = All() },
-				"-ewrite=1": func(o *Options) { o.Write, err = ParseNumbers("1") },
-				"-e%file":   func(o *Options) { o.Trace, err = ParseSet("%file") },
+				"-v":          func(o *Options) { o.Abbrev = Set{} },
+				"-xx":         func(o *Options) { o.Hex = 2 },
+				"-Xraw":       func(o *Options) { o.Consts = ConstsRaw },
+				"-Xverbose":   func(o *Options) { o.Consts = ConstsVerbose },
+				"-s5":         func(o *Options) { o.Strings = 5 },
+				"-n":          func(o *Options) { o.Number = true },
+				"-Z":          func(o *Options) { o.Statuses = Failed },
+				"-eraw=all":   func(o *Options) { o.Raw = All() },
+				"-ewrite=1":   func(o *Options) { o.Write, err = ParseNumbers("1") },
+				"-P/dev/null": func(o *Options) { o.Files = []string{"/dev/null"} },
+				"-e%file":     func(o *Options) { o.Trace, err = ParseSet("%file") },
 			} {
 				t.Run(arch+"/"+p.name+option, func(t *testing.T) {
 					require.Equal(t, stable(native(t, path, args, option)), stable(trace(t, path, args, set)))

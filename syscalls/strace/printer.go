@@ -24,6 +24,8 @@ type Style struct {
 	Abbrev Set // calls whose structures are shortened (-e abbrev, -v)
 	Decode Set // calls whose structures are shown at all (-e verbose)
 	Raw    Set // calls whose arguments are just numbers (-e raw)
+
+	Files []string // of Tracer: only calls on these paths (-P)
 }
 
 // Consts is how numbers with names are written.
@@ -79,7 +81,8 @@ type call struct {
 	multiplexed bool   // the call is one behind socketcall or ipc
 	indirect    uint64 // where the result lies, of shmat behind ipc
 
-	elements int // of lists that have been written
+	onFile   bool // an argument is one of Style.Files
+	elements int  // of lists that have been written
 
 	b     strings.Builder
 	wrote bool // an argument is in b, and no comma after it
