@@ -140,7 +140,7 @@ func TestStraceCommand(t *testing.T) {
 	require.Contains(t, string(b), "+++ exited with 7 +++\nexecve(")
 	require.Contains(t, string(b), "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} ---\n+++ killed by SIGSEGV +++\n")
 
-	for _, args := range [][]string{{"strace"}, {"strace", "-z", "-Z", bin}, {"strace", "--nosuch", bin}} {
+	for _, args := range [][]string{{"strace"}, {"strace", "-z", "-Z", bin}, {"strace", "--nosuch", bin}, {"arch", "arm", "ppc"}, {"syscalls", "arm"}} {
 		require.Equal(t, exitUsage, run(context.Background(), args), args)
 	}
 	require.Equal(t, exitFailed, run(context.Background(), []string{"strace", "-ff", "-o", "|cat", bin}))

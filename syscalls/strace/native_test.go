@@ -121,7 +121,6 @@ var differing = map[string]string{
 	"work-usage":            "has the times of this process",
 	"fault-align":           "the engine does not check alignment",
 	"fault-alignment-check": "the engine does not check alignment",
-	"fault-kill":            "the host's kernel has no result for a call that kills",
 }
 
 // TestNative holds the traces of the freestanding programs to those of the
@@ -142,17 +141,17 @@ func TestNative(t *testing.T) {
 				continue
 			}
 			for option, set := range map[string]func(o *Options){
-				"-v":          func(o *Options) { o.Abbrev = Set{} },
-				"-xx":         func(o *Options) { o.Hex = 2 },
-				"-Xraw":       func(o *Options) { o.Consts = ConstsRaw },
-				"-Xverbose":   func(o *Options) { o.Consts = ConstsVerbose },
-				"-s5":         func(o *Options) { o.Strings = 5 },
-				"-n":          func(o *Options) { o.Number = true },
-				"-Z":          func(o *Options) { o.Statuses = Failed },
-				"-eraw=all":   func(o *Options) { o.Raw = All() },
-				"-ewrite=1":   func(o *Options) { o.Write, err = ParseNumbers("1") },
-				"-P/dev/null": func(o *Options) { o.Files = []string{"/dev/null"} },
-				"-e%file":     func(o *Options) { o.Trace, err = ParseSet("%file") },
+				"-v":           func(o *Options) { o.Abbrev = Set{} },
+				"-xx":          func(o *Options) { o.Hex = 2 },
+				"-Xraw":        func(o *Options) { o.Consts = ConstsRaw },
+				"-Xverbose":    func(o *Options) { o.Consts = ConstsVerbose },
+				"-s5":          func(o *Options) { o.Strings = 5 },
+				"-n":           func(o *Options) { o.Number = true },
+				"-Z":           func(o *Options) { o.Statuses = Failed },
+				"-eraw=all":    func(o *Options) { o.Raw = All() },
+				"-ewrite=1":    func(o *Options) { o.Write, err = ParseNumbers("1") },
+				"-Putemu-file": func(o *Options) { o.Files = []string{"utemu-file"} },
+				"-e%file":      func(o *Options) { o.Trace, err = ParseSet("%file") },
 			} {
 				t.Run(arch+"/"+p.name+option, func(t *testing.T) {
 					require.Equal(t, stable(native(t, path, args, option)), stable(trace(t, path, args, set)))

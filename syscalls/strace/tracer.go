@@ -150,8 +150,8 @@ func (t *Tracer) SyscallExit(k *emu.Task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, l := t.p.calls[k], t.lines[k]
-	if c == nil || l == nil {
-		return
+	if c == nil || l == nil || k.Proc.Group() != nil {
+		return // Ended tells of a call whose process ended in it, even if that was its doing
 	}
 	rest, result := t.p.finish(k)
 	delete(t.lines, k)
