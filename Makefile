@@ -76,6 +76,15 @@ ORACLE_STEPS := 1000000
 oracle: setup-test
 	UTEMU_ORACLE=$(ORACLE_STEPS) $(GO) test -v -timeout 3h -run '^TestOracle$$' .
 
+# Each fuzz target of each package in turn, for FUZZTIME.
+FUZZTIME := 1m
+fuzz: setup-test
+	@set -e; for d in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		for f in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$d/*_test.go); do \
+			echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$d; \
+		done; \
+	done
+
 bench: setup-test build
 	$(GO) run ./internal/bench bin/utemu
 

@@ -63,7 +63,11 @@ func (m *Machine) openExec(host, path string) (*os.File, string, error) {
 	if err := unix.Stat(host, &st); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		return nil, "", fmt.Errorf("%s: is a directory, not a program: %w", path, unix.EACCES)
+	default:
 		return nil, "", fmt.Errorf("%s: not a regular file: %w", path, unix.EACCES)
 	}
 	if err := unix.Access(host, unix.X_OK); err != nil {

@@ -144,6 +144,10 @@ type Signal struct {
 	// Of a signal that was sent; tracers see them.
 	Errno, PID, UID int
 	Value           uint64 // sigval_t
+	Timer, Overrun  int    // SI_TIMER
+	Status          int    // SIGCHLD
+	UTime, STime    uint64 // SIGCHLD, in clock ticks
+	FD              int    // SIGIO
 }
 
 // Fault is a synchronous exception of a task that is a signal for it.

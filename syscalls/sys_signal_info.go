@@ -10,11 +10,7 @@ import (
 // sigInfo is a signal on its way, with what siginfo tells of it.
 type sigInfo struct {
 	emu.Signal
-	Timer, Overrun int    // SI_TIMER
-	Status         int    // SIGCHLD
-	UTime, STime   uint64 // SIGCHLD, in clock ticks
-	FD             int    // SIGIO
-	raw            []byte // as the guest gave it to rt_sigqueueinfo
+	raw []byte // as the guest gave it to rt_sigqueueinfo
 
 	timer *posixTimer // whose expiry this is
 	fault *emu.Fault  // that it tells of
@@ -69,6 +65,12 @@ func (si *sigInfo) image(a *arch.Arch) *Struct {
 		}
 	}
 	return s
+}
+
+// Siginfo is what the guest sees of a signal: its siginfo_t.
+func Siginfo(a *arch.Arch, s emu.Signal) []byte {
+	si := sigInfo{Signal: s}
+	return si.image(a).Bytes()
 }
 
 // store writes the signal as siginfo_t.

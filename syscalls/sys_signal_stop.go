@@ -164,7 +164,7 @@ func (p *Process) tellParent(code, status int) {
 	if d.handler == sigIgn || d.flags&saNoCldStop != 0 {
 		return
 	}
-	si := sigInfo{Signal: emu.Signal{No: unix.SIGCHLD, Code: code, PID: p.P.PID, UID: p.leader.cred.uid.real}, Status: status}
+	si := sigInfo{Signal: emu.Signal{No: unix.SIGCHLD, Code: code, PID: p.P.PID, UID: p.leader.cred.uid.real, Status: status}}
 	q.notify(q.leader, si)
 }
 

@@ -21,10 +21,11 @@ func (k *Kernel) Send(t *emu.Task, s unix.Signal) {
 }
 
 // wanted tells whether a tracer wants to hear of a signal that would be
-// ignored.
+// ignored (sig_ignored).
 func (p *Process) wanted(no unix.Signal) bool {
 	for _, t := range p.P.Tasks() {
-		if c := t.Controller(); c != nil && c.WantsIgnored(t, no) {
+		switch c := t.Controller(); {
+		case c != nil && c.WantsIgnored(t, no), c == nil && t.Tracer() != nil:
 			return true
 		}
 	}

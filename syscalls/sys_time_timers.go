@@ -349,7 +349,7 @@ func sysTimerCreate(c *Ctx) (uint64, error) {
 	p, ts := c.P, c.task()
 	t.fire = func(missed uint64) {
 		if t.signal != 0 {
-			p.notify(ts, sigInfo{Signal: emu.Signal{No: t.signal, Code: siTimer, Value: t.value}, Timer: t.id, timer: t, Overrun: int(min(missed, overrunMax))})
+			p.notify(ts, sigInfo{Signal: emu.Signal{No: t.signal, Code: siTimer, Value: t.value, Timer: t.id, Overrun: int(min(missed, overrunMax))}, timer: t})
 		}
 	}
 	if tm.posix == nil {

@@ -40,7 +40,10 @@ func (p *Process) childChanged(ch *Process, ended bool) {
 // childInfo is the SIGCHLD of a process that has ended.
 func (p *Process) childInfo(no unix.Signal) sigInfo {
 	s := p.status()
-	si := sigInfo{Signal: emu.Signal{No: no, Code: cldExited, PID: p.P.PID, UID: p.leader.cred.uid.real}, Status: s.Code & 0xff}
+	u := p.used
+	subUsage(&u, &p.reaped)
+	si := sigInfo{Signal: emu.Signal{No: no, Code: cldExited, PID: p.P.PID, UID: p.leader.cred.uid.real, Status: s.Code & 0xff,
+		UTime: ticks(u.Utime), STime: ticks(u.Stime)}}
 	if s.Signal != 0 {
 		si.Code, si.Status = cldKilled, int(s.Signal)
 		if s.Core {

@@ -36,7 +36,7 @@ func archCommand() *cobra.Command {
 		Short: "List the architectures, or the CPU models of one",
 		Long: "List the architectures with what their hardware offers to a tracer. With the\n" +
 			"name of one, list its CPU models, the default first, and its register sets.",
-		Args:                  cobra.MaximumNArgs(1),
+		Args:                  usage(cobra.MaximumNArgs(1)),
 		ValidArgs:             archNames(),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -109,7 +109,7 @@ func syscallsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "syscalls --arch ARCH",
 		Short:                 "List the system calls of an architecture and how far they are supported",
-		Args:                  cobra.NoArgs,
+		Args:                  usage(cobra.NoArgs),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,14 @@ import (
 
 // version is set by the linker to what git describes.
 var version = "unknown"
+
+// versionText is version, or what the Go tool knows of a build without make.
+func versionText() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "unknown" && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return version
+}
 
 // Exit statuses of our own, as env(1) and the shell have them; a guest's own
 // status and 128+n after a signal are passed on.
@@ -67,7 +76,7 @@ func root() *cobra.Command {
 		Use:           "utemu",
 		Short:         "Run and trace Linux programs of other architectures",
 		Long:          "Utemu runs Linux programs built for i386, x86-64, ARM, AArch64, PowerPC and\nPowerPC64 on a Linux/amd64 machine and shows what they do.",
-		Version:       version + " (libunicorn " + utemu.EngineVersion() + ")",
+		Version:       versionText() + " (libunicorn " + utemu.EngineVersion() + ")",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -81,6 +90,16 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(runCommand(), traceCommand(), straceCommand(), stepCommand(), conformCommand(), archCommand(), syscallsCommand())
 	return cmd
+}
+
+// usage makes mistakes that check finds usage errors.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
 }
 
 // needProgram wants at least one argument: the program.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ type straceFlags struct {
 	quiet                    int
 	column, strings          int
 	consts                   string
+	files                    []string
 	noAbbrev                 bool
 	since, spent, pc, number bool
 	onlyOK, onlyFailed       bool
@@ -70,10 +72,11 @@ func (f *straceFlags) define(fs *pflag.FlagSet) {
 	fs.CountVarP(&f.hex, "hex", "x", "write strings with unprintable characters in hexadecimal; twice: all strings")
 	fs.StringVarP(&f.consts, "const-print-style", "X", "abbrev", "write named numbers in `STYLE` raw, abbrev or verbose")
 	fs.CountVarP(&f.path, "decode-fds", "y", "print the paths of descriptors; twice: what sockets are connected to")
+	fs.StringArrayVarP(&f.files, "trace-path", "P", nil, "show only calls on the file `PATH`; may be repeated")
 	fs.BoolVarP(&f.noAbbrev, "no-abbrev", "v", false, "do not shorten structures")
 	fs.BoolVarP(&f.onlyOK, "successful-only", "z", false, "show only calls that succeed")
 	fs.BoolVarP(&f.onlyFailed, "failed-only", "Z", false, "show only calls that fail")
-	fs.CountVarP(&f.quiet, "quiet", "q", "twice: do not tell how tasks exit")
+	fs.CountVarP(&f.quiet, "quiet", "q", "do not tell of new tasks; twice: nor how tasks exit")
 	fs.BoolVarP(&f.onlySummary, "summary-only", "c", false, "count calls, errors and time, and show only these")
 	fs.BoolVarP(&f.summary, "summary", "C", false, "show these after the trace")
 	fs.BoolVarP(&f.wall, "summary-wall-clock", "w", false, "count wall clock time rather than system time")
@@ -87,7 +90,13 @@ func (f *straceFlags) options() (strace.Options, error) {
 	o.Follow, o.File = f.follow > 0, f.output != ""
 	o.Stamp, o.Since, o.Spent, o.PC, o.Number = min(f.stamp, 3), f.since, f.spent, f.pc, f.number
 	o.Strings, o.Align, o.Hex, o.Paths = f.strings, f.column, min(f.hex, 2), min(f.path, 2)
-	o.Exits = f.quiet < 2
+	o.Attached, o.Exits = f.quiet < 1, f.quiet < 2
+	for _, p := range f.files {
+		o.Files = append(o.Files, p)
+		if real, err := filepath.EvalSymlinks(p); err == nil && real != p {
+			o.Files = append(o.Files, real)
+		}
+	}
 	if f.strings < 0 || f.column < 0 {
 		return o, errors.New("-s and -a want a number that is not negative")
 	}
@@ -192,15 +201,19 @@ func init() {
 	define(fdsExpression, "decode-fds", "decode-fd")
 }
 
-// quietExpression is -e quiet=; of the messages it names ours has one.
+// quietExpression is -e quiet=; of the messages it names ours has two.
 func quietExpression(o *strace.Options, v string) error {
 	for _, w := range strings.Split(v, ",") {
 		switch w {
-		case "exit", "exits", "all":
+		case "exit", "exits":
 			o.Exits = false
+		case "attach":
+			o.Attached = false
+		case "all":
+			o.Exits, o.Attached = false, false
 		case "none":
-			o.Exits = true
-		case "attach", "personality", "path-resolution", "path-resolve", "thread-execve", "superseded":
+			o.Exits, o.Attached = true, true
+		case "personality", "path-resolution", "path-resolve", "thread-execve", "superseded":
 		default:
 			return fmt.Errorf("there is no message %q", w)
 		}

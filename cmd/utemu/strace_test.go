@@ -47,13 +47,15 @@ func TestStraceOptions(t *testing.T) {
 		"-s 8 -a 60 -xx -yy": func(t *testing.T, o strace.Options) {
 			require.Equal(t, [4]int{8, 60, 2, 2}, [4]int{o.Strings, o.Align, o.Hex, o.Paths})
 		},
+		"-P /dev/null -P x":     func(t *testing.T, o strace.Options) { require.Equal(t, []string{"/dev/null", "x"}, o.Files) },
 		"-v":                    func(t *testing.T, o strace.Options) { require.False(t, o.Abbrev.Has("fstat")) },
 		"-X raw":                func(t *testing.T, o strace.Options) { require.Equal(t, strace.ConstsRaw, o.Consts) },
 		"-X verbose":            func(t *testing.T, o strace.Options) { require.Equal(t, strace.ConstsVerbose, o.Consts) },
 		"-z":                    func(t *testing.T, o strace.Options) { require.Equal(t, strace.Successful, o.Statuses) },
 		"-Z":                    func(t *testing.T, o strace.Options) { require.Equal(t, strace.Failed, o.Statuses) },
-		"-q":                    func(t *testing.T, o strace.Options) { require.True(t, o.Exits) },
+		"-q":                    func(t *testing.T, o strace.Options) { require.True(t, o.Exits && !o.Attached) },
 		"-q -q":                 func(t *testing.T, o strace.Options) { require.False(t, o.Exits) },
+		"-e quiet=attach":       func(t *testing.T, o strace.Options) { require.True(t, o.Exits && !o.Attached) },
 		"-e quiet=exit":         func(t *testing.T, o strace.Options) { require.False(t, o.Exits) },
 		"-e trace=%file":        func(t *testing.T, o strace.Options) { require.True(t, o.Trace.Has("openat") && !o.Trace.Has("read")) },
 		"-e openat,close":       func(t *testing.T, o strace.Options) { require.True(t, o.Trace.Has("close") && !o.Trace.Has("read")) },
@@ -138,7 +140,7 @@ func TestStraceCommand(t *testing.T) {
 	require.Contains(t, string(b), "+++ exited with 7 +++\nexecve(")
 	require.Contains(t, string(b), "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} ---\n+++ killed by SIGSEGV +++\n")
 
-	for _, args := range [][]string{{"strace"}, {"strace", "-z", "-Z", bin}, {"strace", "--nosuch", bin}} {
+	for _, args := range [][]string{{"strace"}, {"strace", "-z", "-Z", bin}, {"strace", "--nosuch", bin}, {"arch", "arm", "ppc"}, {"syscalls", "arm"}} {
 		require.Equal(t, exitUsage, run(context.Background(), args), args)
 	}
 	require.Equal(t, exitFailed, run(context.Background(), []string{"strace", "-ff", "-o", "|cat", bin}))

@@ -5,6 +5,7 @@ import (
 	delf "debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -57,7 +58,7 @@ func readEhdr(r io.ReaderAt, name string, known []*arch.Arch) (*arch.Arch, *delf
 		return nil, nil, m.fail(unix.ENOEXEC, "the file is empty")
 	}
 	if !bytes.Equal(raw[:4], []byte(delf.ELFMAG)) {
-		return nil, nil, m.fail(unix.ENOEXEC, "not an ELF file")
+		return nil, nil, m.fail(unix.ENOEXEC, "not an ELF file, nor a script with #! at its start")
 	}
 	class, data := delf.Class(raw[delf.EI_CLASS]), delf.Data(raw[delf.EI_DATA])
 	order, size := byteOrder(data), headerSize(class)
@@ -153,6 +154,9 @@ func (m maker) match(h *delf.Header64, class delf.Class, order binary.ByteOrder,
 		return a, nil
 	}
 	what := mach.String()
+	if strings.Contains(what, "+") {
+		what = fmt.Sprint("number ", uint16(mach)) // a name that package elf has only counts from another
+	}
 	if other {
 		what += " with " + strings.TrimPrefix(class.String(), "ELFCLASS") + "-bit words, " + endian(order)
 	}

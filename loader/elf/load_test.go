@@ -271,6 +271,7 @@ func TestLoadErrors(t *testing.T) {
 		"empty":         {image{arch: ppc}, unix.ENOEXEC, ""},
 		"relocatable":   {image{arch: ppc, typ: delf.ET_REL, segs: []seg{load(rx, 0, 0, 1, 1, 0)}}, unix.ENOEXEC, "ELF type ET_REL is not a program"},
 		"core":          {image{arch: ppc, typ: delf.ET_CORE, segs: []seg{load(rx, 0, 0, 1, 1, 0)}}, unix.ENOEXEC, "ELF type ET_CORE is not a program"},
+		"no machine":    {patched(func(b []byte, o binary.ByteOrder) { o.PutUint16(b[18:], 9999) }), unix.ENOEXEC, "machine number 9999 is not supported"},
 		"other machine": {patched(func(b []byte, o binary.ByteOrder) { o.PutUint16(b[18:], 243) }), unix.ENOEXEC, "machine EM_RISCV is not supported (supported: ppc, ppc64, arm, aarch64, i386, x86_64)"},
 		"other order": {patched(func(b []byte, o binary.ByteOrder) {
 			b[5] = byte(delf.ELFDATA2LSB)
@@ -355,7 +356,7 @@ func TestOpenErrors(t *testing.T) {
 		text string
 	}{
 		"empty":             {nil, "f: the file is empty"},
-		"text":              {[]byte("hello"), "f: not an ELF file"},
+		"text":              {[]byte("hello"), "f: not an ELF file, nor a script with #! at its start"},
 		"magic only":        {[]byte(delf.ELFMAG), "f: ELF class 0 is neither 32 nor 64 bits"},
 		"half a header":     {full[:40], "f: truncated ELF header (40 of 52 bytes)"},
 		"no program header": {full[:60], "f: truncated program headers (8 of 96 bytes at offset 0x34)"},

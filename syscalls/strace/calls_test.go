@@ -270,8 +270,8 @@ func TestUnknown(t *testing.T) {
 		require.Equal(t, "exit(7", g.p.Entry(g.k))
 		require.Equal(t, ")                                 = ?", g.p.Forget(g.k))
 		g.registers("read", []any{7})
-		require.Equal(t, "read(7", g.p.Entry(g.k))
-		require.Equal(t, ` <unfinished ...>)                = ?`, g.p.Forget(g.k))
+		require.Equal(t, "read(7, ", g.p.Entry(g.k))
+		require.Equal(t, ` <unfinished ...>)              = ?`, g.p.Forget(g.k))
 	})
 }
 

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/regset"
+	"github.com/utemu/utemu/syscalls"
 )
 
 // sigRTMin is the first real-time signal of the kernel.
@@ -70,6 +73,7 @@ func signalKinds() map[string]func(string) func(*call) string {
 		"oldset":     plainKind(func(c *call) string { return c.sigsetAt(c.word(), uint64(c.a.Word)) }),
 		"oldmask":    plainKind(func(c *call) string { return c.sigset(c.word(), c.wordBits()) }),
 		"handlerarg": plainKind(func(c *call) string { return c.handler(c.word()) }),
+		"frame":      plainKind((*call).frame),
 		"siginfo":    plainKind(func(c *call) string { return c.structAt("siginfo", c.word()) }),
 	}
 }
@@ -85,6 +89,31 @@ func (c *call) sigsetAt(at, n uint64) string {
 	}
 	return c.sigset(c.mask(b), 8*len(b))
 }
+
+// frame writes the mask in the frame that sigreturn goes back by.
+func (c *call) frame() string {
+	s := c.a.ABI.Signals
+	if s.Return == nil || !c.p.Decode.Has(c.name) {
+		return omitted
+	}
+	back, err := s.Return(onlooker{c.t.CPU()}, spaceReader{c.t.Proc.Space}, c.name == "rt_sigreturn")
+	if err != nil {
+		return omitted
+	}
+	return "{mask=" + c.sigset(back.Mask, 64) + "}"
+}
+
+// onlooker is a CPU that nothing changes.
+type onlooker struct{ arch.CPU }
+
+func (onlooker) SetReg(regset.ID, uint64)   {}
+func (onlooker) SetBytes(regset.ID, []byte) {}
+func (onlooker) DropCode(_, _ uint64)       {}
+
+// spaceReader is guest memory that is only read.
+type spaceReader struct{ *emu.Space }
+
+func (spaceReader) CopyOut([]byte, uint64) error { return unix.EFAULT }
 
 // mask is a kernel sigset: an array of longs, the first with the lowest
 // signals.
@@ -190,17 +219,23 @@ func (r record) siginfo() string {
 
 // SignalText is what strace tells of a signal that a task gets, in braces.
 func (p *Printer) SignalText(t *emu.Task, s emu.Signal) string {
-	c := &call{p: p, t: t, a: t.Proc.Arch}
-	head := fmt.Sprintf("{si_signo=%s, si_code=%s", c.sigName(int(s.No)), c.siCode(int(s.No), s.Code))
+	a := t.Proc.Arch
+	c := &call{p: p, t: t, a: a}
+	return record{c, a.Layout["siginfo"], syscalls.Siginfo(a, s)}.siginfo()
+}
+
+// SignalLine is the whole line of it.
+func (p *Printer) SignalLine(t *emu.Task, s emu.Signal) string {
+	return fmt.Sprintf("--- %s %s ---", SignalName(int(s.No)), p.SignalText(t, s))
+}
+
+// EndLine is the line of how a task ended.
+func EndLine(s emu.Status) string {
 	switch {
-	case s.Code <= 0 && s.Code != -2:
-		return head + fmt.Sprintf(", si_pid=%d, si_uid=%d}", t.Proc.PID, unix.Getuid())
-	case s.Code == 0x80 && s.Addr == 0 && s.No != unix.SIGSEGV && s.No != unix.SIGBUS && s.No != unix.SIGILL && s.No != unix.SIGFPE && s.No != unix.SIGTRAP:
-		return head + "}"
+	case s.Signal == 0:
+		return fmt.Sprintf("+++ exited with %d +++", s.Code&0xff)
+	case s.Core:
+		return fmt.Sprintf("+++ killed by %s (core dumped) +++", SignalName(int(s.Signal)))
 	}
-	switch s.No {
-	case unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP:
-		return head + ", si_addr=" + c.addr(c.a.Addr(s.Addr)) + "}"
-	}
-	return head + "}"
+	return fmt.Sprintf("+++ killed by %s +++", SignalName(int(s.Signal)))
 }

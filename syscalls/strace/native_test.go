@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/internal/gen/cross"
 )
 
 var update = flag.Bool("update", false, "write the files of testdata anew")
@@ -86,6 +87,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`0x[0-9a-f]{5,16}\b`), "ADDRESS"},
 	{regexp.MustCompile(`^(getp?pid|gettid|set_tid_address)\(.*`), "$1"},
 	{regexp.MustCompile(`\b((?:t?g?kill)\()\d+(, \d+)?`), "${1}PID"},
+	{regexp.MustCompile(`\b(rt_sigqueueinfo\()\d+`), "${1}PID"},
+	{regexp.MustCompile(`^((?:clone|wait4)\(.* = )\d+$`), "${1}PID"},
 	{regexp.MustCompile(`si_pid=\d+`), "si_pid=PID"},
 	{regexp.MustCompile(`tv_(sec|usec|nsec)=\d+`), "tv_$1=TIME"},
 	{regexp.MustCompile(`(st_[amc]time(?:_nsec)?)=\d+`), "$1=TIME"},
@@ -118,8 +121,6 @@ var differing = map[string]string{
 	"work-usage":            "has the times of this process",
 	"fault-align":           "the engine does not check alignment",
 	"fault-alignment-check": "the engine does not check alignment",
-	"fault-ignored":         "a traced program gets signals that it ignores, from the host",
-	"fault-kill":            "the host's kernel has no result for a call that kills",
 }
 
 // TestNative holds the traces of the freestanding programs to those of the
@@ -140,16 +141,17 @@ func TestNative(t *testing.T) {
 				continue
 			}
 			for option, set := range map[string]func(o *Options){
-				"-v":        func(o *Options) { o.Abbrev = Set{} },
-				"-xx":       func(o *Options) { o.Hex = 2 },
-				"-Xraw":     func(o *Options) { o.Consts = ConstsRaw },
-				"-Xverbose": func(o *Options) { o.Consts = ConstsVerbose },
-				"-s5":       func(o *Options) { o.Strings = 5 },
-				"-n":        func(o *Options) { o.Number = true },
-				"-Z":        func(o *Options) { o.Statuses = Failed },
-				"-eraw=all": func(o *Options) { o.Raw = All() },
-				"-ewrite=1": func(o *Options) { o.Write, err = ParseNumbers("1") },
-				"-e%file":   func(o *Options) { o.Trace, err = ParseSet("%file") },
+				"-v":           func(o *Options) { o.Abbrev = Set{} },
+				"-xx":          func(o *Options) { o.Hex = 2 },
+				"-Xraw":        func(o *Options) { o.Consts = ConstsRaw },
+				"-Xverbose":    func(o *Options) { o.Consts = ConstsVerbose },
+				"-s5":          func(o *Options) { o.Strings = 5 },
+				"-n":           func(o *Options) { o.Number = true },
+				"-Z":           func(o *Options) { o.Statuses = Failed },
+				"-eraw=all":    func(o *Options) { o.Raw = All() },
+				"-ewrite=1":    func(o *Options) { o.Write, err = ParseNumbers("1") },
+				"-Putemu-file": func(o *Options) { o.Files = []string{"utemu-file"} },
+				"-e%file":      func(o *Options) { o.Trace, err = ParseSet("%file") },
 			} {
 				t.Run(arch+"/"+p.name+option, func(t *testing.T) {
 					require.Equal(t, stable(native(t, path, args, option)), stable(trace(t, path, args, set)))
@@ -184,5 +186,47 @@ func TestGolden(t *testing.T) {
 				require.Equal(t, string(want), got)
 			})
 		}
+	}
+}
+
+// signalTrace is the trace that run makes of testdata/signals.c, built with a
+// compiler.
+func signalTrace(t *testing.T, source, compiler string, run func(path string) string) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "signals")
+	out, err := exec.Command(compiler, "-O1", "-static", "-o", exe, source).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	_, text, ok := strings.Cut(stable(run(exe)), "rt_sigaction(SIGUSR1")
+	require.True(t, ok)
+	return text
+}
+
+// restorer is what libc puts into struct sigaction where it finds no vDSO.
+var restorer = regexp.MustCompile(`(sa_flags=)(?:SA_RESTORER\|?|0)|, sa_restorer=ADDRESS`)
+
+// TestSignals is of signals, sigreturn and the calls that signals cut: as the
+// host's strace tells of them, and nearly the same on every architecture.
+func TestSignals(t *testing.T) {
+	source, err := filepath.Abs("testdata/signals.c")
+	require.NoError(t, err)
+	for _, target := range cross.Targets {
+		t.Run(target.Var, func(t *testing.T) {
+			ours := signalTrace(t, source, target.Compiler, func(p string) string { return trace(t, p, []string{p}, nil) })
+			if target.Family == "x86" {
+				theirs := signalTrace(t, source, target.Compiler, func(p string) string { return native(t, p, []string{p}) })
+				require.Equal(t, restorer.ReplaceAllString(theirs, "$1"), restorer.ReplaceAllString(ours, "$1"))
+			}
+			for _, want := range []string{
+				"--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_USER, si_pid=PID, si_uid=",
+				"si_code=SI_QUEUE, si_pid=PID, si_uid=",
+				", si_status=3, si_utime=", ", si_status=SIGTERM, si_utime=",
+				"ERESTART_RESTARTBLOCK", "ERESTARTNOHAND", "ERESTARTSYS",
+				"si_code=SI_TIMER, si_timerid=0, si_overrun=0, si_int=7, ",
+			} {
+				require.Contains(t, ours, want)
+			}
+			require.Contains(t, ours, "sigreturn({mask=[QUIT CHLD]}) = ")
+			require.Equal(t, 10, strings.Count(ours, "sigreturn({mask=[QUIT]}) = "), ours)
+		})
 	}
 }

@@ -24,6 +24,8 @@ type Style struct {
 	Abbrev Set // calls whose structures are shortened (-e abbrev, -v)
 	Decode Set // calls whose structures are shown at all (-e verbose)
 	Raw    Set // calls whose arguments are just numbers (-e raw)
+
+	Files []string // of Tracer: only calls on these paths (-P)
 }
 
 // Consts is how numbers with names are written.
@@ -79,15 +81,16 @@ type call struct {
 	multiplexed bool   // the call is one behind socketcall or ipc
 	indirect    uint64 // where the result lies, of shmat behind ipc
 
-	elements int // of lists that have been written
+	onFile   bool // an argument is one of Style.Files
+	elements int  // of lists that have been written
 
 	b     strings.Builder
-	wrote bool // an argument is in b
+	wrote bool // an argument is in b, and no comma after it
 }
 
 // Entry is the text of the system call that the task stands at, as far as it
 // is known before the call is made: the name, and the arguments up to the
-// first one that the kernel is to fill in.
+// first one that the kernel is to fill in, with the comma before it.
 func (p *Printer) Entry(t *emu.Task) string {
 	c := newCall(p, t)
 	p.calls[t] = c
@@ -260,6 +263,10 @@ func (c *call) write(exiting bool) {
 	for ; c.arg < len(c.sig.args); c.arg++ {
 		a := &c.sig.args[c.arg]
 		if a.out && !exiting {
+			if c.wrote && !a.optional {
+				c.b.WriteString(", ")
+				c.wrote = false
+			}
 			return
 		}
 		var s string

@@ -36,6 +36,8 @@ type argument struct {
 	out    bool // known after the call only
 	always bool // fn is asked even if the call failed
 	words  int  // registers it takes; pair is two of a 32-bit architecture
+
+	optional bool // the call may not have it, which only its end tells
 }
 
 // signatures are those of all calls by name. See signatureText for the form.
@@ -92,7 +94,7 @@ func parseArgument(tok string) argument {
 	if !ok {
 		words = 1
 	}
-	return argument{fn: decoder(kind, param), out: n > 0, always: n > 1, words: words}
+	return argument{fn: decoder(kind, param), out: n > 0, always: n > 1, words: words, optional: words == 0 || optional[kind]}
 }
 
 // decoder is the function of a kind of argument.
@@ -154,6 +156,9 @@ var widths = map[string]int{
 	"kcmpargs": 2, "keyctlargs": 4, "quotaargs": 2, "syslogbuf": 2, "seccompout": 0, "ipcstat": 0, "sockaddrlen": 2, "getopt": 2,
 	"sockopt": 2,
 }
+
+// optional are kinds of arguments that some calls do not have.
+var optional = map[string]bool{"clonerest": true, "syslogbuf": true}
 
 // raw is the signature of the same call whose arguments are just numbers.
 func (s *signature) raw(a *arch.Arch) *signature {

@@ -292,7 +292,7 @@ rt_sigtimedwait @s sigset/3 >siginfo ts/timespec lu !signal
 rt_sigtimedwait_time64 @s sigset/3 >siginfo ts/__kernel_timespec lu !signal
 rt_sigqueueinfo @ps d sig siginfo
 rt_tgsigqueueinfo @ps d d sig siginfo
-rt_sigreturn,sigreturn @s
+rt_sigreturn,sigreturn @s frame
 sigaltstack @s st/stack_t >st/stack_t
 sgetmask @s =hex !mask
 ssetmask @s =hex oldmask !oldmask

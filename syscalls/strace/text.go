@@ -3,6 +3,7 @@ package strace
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,11 +108,19 @@ func (c *call) path(addr uint64) string {
 	if !ok {
 		return c.addr(addr)
 	}
+	c.touches(string(s))
 	q := c.quote(s, c.p.Hex)
 	if !ended {
 		q += "..."
 	}
 	return q
+}
+
+// touches notes that the call is on a file.
+func (c *call) touches(path string) {
+	if slices.Contains(c.p.Files, path) {
+		c.onFile = true
+	}
 }
 
 // str writes a string that ends with a NUL.
@@ -200,6 +209,9 @@ func plain(b []byte) bool {
 // fd writes a descriptor, with what it is if that is wanted.
 func (c *call) fd(v int64) string {
 	s := fmt.Sprint(v)
+	if v >= 0 && len(c.p.Files) > 0 {
+		c.touches(fdPath(c.t, int(v), 1))
+	}
 	if c.p.Paths == 0 || v < 0 {
 		return s
 	}

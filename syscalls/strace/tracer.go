@@ -2,6 +2,7 @@ package strace
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type Options struct {
 	Signals  Signals  // signals that are shown
 	Statuses Statuses // ends of calls that are shown
 	Exits    bool     // "+++ exited" lines
+	Attached bool     // "Process N attached" lines
 
 	Follow bool // tell tasks apart (-f)
 	File   bool // the output is not the terminal: every line has its task's number with Follow
@@ -37,7 +39,7 @@ type Options struct {
 // DefaultOptions are strace's.
 func DefaultOptions() Options {
 	sig, _ := ParseSignals("all")
-	return Options{Style: DefaultStyle(), Trace: All(), Signals: sig, Statuses: AllStatuses, Exits: true}
+	return Options{Style: DefaultStyle(), Trace: All(), Signals: sig, Statuses: AllStatuses, Exits: true, Attached: true}
 }
 
 // Tracer writes the trace of guest tasks. It implements emu.Tracer; its
@@ -93,7 +95,7 @@ func (t *Tracer) Started(k *emu.Task, path string, argv []string, vars int) {
 			t.tasks[k] = uint64(s.Nr)
 		}
 	}
-	if !t.o.Trace.Has("execve") {
+	if !t.o.Trace.Has("execve") || len(t.o.Files) > 0 && !slices.Contains(t.o.Files, path) {
 		return
 	}
 	if t.o.Summary != nil {
@@ -120,7 +122,7 @@ func (t *Tracer) SyscallEntry(k *emu.Task) (abort bool) {
 	defer t.mu.Unlock()
 	text := t.p.Entry(k)
 	t.tasks[k] = t.p.calls[k].nr
-	if !t.o.Trace.Has(t.p.calls[k].name) {
+	if c := t.p.calls[k]; !t.o.Trace.Has(c.name) || len(t.o.Files) > 0 && !c.onFile {
 		delete(t.p.calls, k)
 		return false
 	}
@@ -148,8 +150,8 @@ func (t *Tracer) SyscallExit(k *emu.Task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, l := t.p.calls[k], t.lines[k]
-	if c == nil || l == nil {
-		return
+	if c == nil || l == nil || k.Proc.Group() != nil {
+		return // Ended tells of a call whose process ended in it, even if that was its doing
 	}
 	rest, result := t.p.finish(k)
 	delete(t.lines, k)
@@ -200,11 +202,8 @@ func (t *Tracer) resume(k *emu.Task, l *line, name string) {
 
 // leader begins a line of a task, and cuts that of another one.
 func (t *Tracer) leader(k *emu.Task) {
-	if c := t.cur; c != nil && !t.out.separate() || c != nil && c == k {
-		t.out.write(c.TID, " <unfinished ...>\n")
-		if l := t.lines[c]; l != nil {
-			l.cut = true
-		}
+	if t.cur == k || !t.out.separate() {
+		t.cut()
 	}
 	t.cur = k
 	l := t.lines[k]
@@ -214,6 +213,18 @@ func (t *Tracer) leader(k *emu.Task) {
 	}
 	l.cols = 0
 	t.write(k, t.prefix(k))
+}
+
+// cut ends the line that is not ended.
+func (t *Tracer) cut() {
+	if t.cur == nil {
+		return
+	}
+	t.out.write(t.cur.TID, " <unfinished ...>\n")
+	if l := t.lines[t.cur]; l != nil {
+		l.cut = true
+	}
+	t.cur = nil
 }
 
 // prefix is what stands before a line's text.
@@ -271,7 +282,7 @@ func (t *Tracer) Signal(k *emu.Task, s *emu.Signal) (deliver bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.o.Quiet && t.o.Signals[int(s.No)] {
-		t.event(k, fmt.Sprintf("--- %s %s ---", SignalName(int(s.No)), t.p.SignalText(k, *s)))
+		t.event(k, t.p.SignalLine(k, *s))
 	}
 	return true
 }
@@ -294,9 +305,14 @@ func (t *Tracer) Handler(*emu.Task, emu.Signal) {}
 func (t *Tracer) Clone(k, child *emu.Task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.o.Follow {
-		t.tasks[child] = t.tasks[k]
-		child.SetTracer(t)
+	if !t.o.Follow {
+		return
+	}
+	t.tasks[child] = t.tasks[k]
+	child.SetTracer(t)
+	if t.o.Attached && !t.o.File && !t.o.Quiet {
+		t.cut()
+		t.out.write(child.TID, fmt.Sprintf("strace: Process %d attached\n", child.TID))
 	}
 }
 
@@ -339,13 +355,8 @@ func (t *Tracer) Ended(k *emu.Task, s emu.Status) {
 	defer func() { t.gone = false }()
 	switch {
 	case t.o.Quiet:
-	case s.Signal != 0:
-		if t.o.Signals[int(s.Signal)] {
-			// No core is ever written, so there is no word of it.
-			t.event(k, fmt.Sprintf("+++ killed by %s +++", SignalName(int(s.Signal))))
-		}
-	case t.o.Exits:
-		t.event(k, fmt.Sprintf("+++ exited with %d +++", s.Code&0xff))
+	case s.Signal != 0 && t.o.Signals[int(s.Signal)], s.Signal == 0 && t.o.Exits:
+		t.event(k, EndLine(s))
 	}
 	delete(t.tasks, k)
 }

@@ -107,6 +107,7 @@ func TestTasks(t *testing.T) {
 	g, tr, w = tracing(t, func(o *Options) { o.Follow, o.Align = true, 0 })
 	g.k.TID = 77
 	run(g, tr)
+	require.Contains(t, w.String(), "strace: Process 78 attached\n")
 	require.Contains(t, w.String(), "[pid    78] close(4) = 0\n")
 
 	// A file for each task.
@@ -148,6 +149,8 @@ func TestFilters(t *testing.T) {
 	require.True(t, strings.HasSuffix(all, " /* 2 vars */) = 0\n"+closed+pid+sig+end), all)
 	require.Equal(t, closed+sig+end, run(func(o *Options) { o.Trace = set }))
 	require.Equal(t, closed+sig+end, run(func(o *Options) { o.Statuses = Failed }))
+	require.Equal(t, sig+end, run(func(o *Options) { o.Files = []string{"/other"} }))
+	require.True(t, strings.HasSuffix(run(func(o *Options) { o.Files = []string{"/p"} }), ") = 0\n"+sig+end))
 	require.Equal(t, closed+pid, strings.SplitAfterN(run(func(o *Options) { o.Exits, o.Signals = false, nil }), "\n", 2)[1])
 	number := run(func(o *Options) { o.Number, o.Trace = true, set })
 	require.Contains(t, number, "[   6] "+closed)
