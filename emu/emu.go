@@ -97,6 +97,9 @@ type Kernel interface {
 	// Wake makes the task come out of user mode, or out of a system call that
 	// blocks, and through Pending. Any goroutine may call it.
 	Wake(t *Task)
+	// Sigaction is what a signal, of a number that there is, does to the task.
+	// Any goroutine may call it.
+	Sigaction(t *Task, no unix.Signal) Sigaction
 }
 
 // Tracer hears of the points of tracehook.h that a task passes. With none set

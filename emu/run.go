@@ -307,15 +307,12 @@ func (t *Task) memory(e arch.Exception) error {
 // syscall makes the system call the task stands at, with the tracehook points
 // around it.
 func (t *Task) syscall() error {
-	tr := t.box()
-	if tr == nil {
-		return t.kernel.Syscall(t)
-	}
-	if !tr.SyscallEntry(t) {
+	if tr := t.box(); tr == nil || !tr.SyscallEntry(t) {
 		if err := t.kernel.Syscall(t); err != nil {
 			return err
 		}
 	}
+	// Whoever has come during the call is told of its end.
 	if tr := t.Tracer(); tr != nil && t.status == nil {
 		tr.SyscallExit(t)
 	}

@@ -200,6 +200,18 @@ func (t *Task) Context() context.Context {
 // again if no signal has come. Any goroutine may call it.
 func (t *Task) Wake() { t.kernel.Wake(t) }
 
+// Sigaction is what a signal does to the task, the default for a number that is
+// none. Any goroutine may call it.
+func (t *Task) Sigaction(no unix.Signal) Sigaction {
+	if no < 1 || no > nsig {
+		return Sigaction{}
+	}
+	return t.kernel.Sigaction(t, no)
+}
+
+// nsig is the number of signals.
+const nsig = 64
+
 // box is the task's tracer; every point asks for it.
 func (t *Task) box() *tracerBox {
 	if !tracehooks {

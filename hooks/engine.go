@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/regset"
@@ -305,6 +307,9 @@ func (x *Examiner) Memory() arch.Memory { return x.t.target.Memory() }
 // Arch is the architecture of the task.
 func (x *Examiner) Arch() *arch.Arch { return x.t.target.Arch() }
 
+// Sigaction is what the guest has set for a signal.
+func (x *Examiner) Sigaction(no unix.Signal) emu.Sigaction { return x.t.target.Sigaction(no) }
+
 // Examine calls f to look at the task, or change it, while this engine holds
 // it (utrace_prepare_examine and utrace_finish_examine). The task does not run
 // before f has returned, even if it is killed; then the answer is ErrAgain
@@ -341,6 +346,8 @@ func (e *Engine) Examine(f func(x *Examiner) error) error {
 		return ErrAgain
 	case !e.stop:
 		return ErrInvalid
+	case !t.stopped && !t.jctl:
+		return ErrAgain // let go, and stopped again
 	}
 	return nil
 }

@@ -78,19 +78,20 @@ func (t *Task) Guest() *emu.Task {
 // guestTarget implements Target on a guest task.
 type guestTarget struct{ t *emu.Task }
 
-func (g guestTarget) ID() int                   { return g.t.TID }
-func (g guestTarget) Arch() *arch.Arch          { return g.t.Proc.Arch }
-func (g guestTarget) Regs() regset.Regs         { return g.t.CPU() }
-func (g guestTarget) Memory() arch.Memory       { return g.t.Proc.Space }
-func (g guestTarget) Kick()                     { g.t.Proc.Interrupt() }
-func (g guestTarget) Interrupt()                { g.t.Wake() }
-func (g guestTarget) Park(wait func())          { g.t.Outside(wait) }
-func (g guestTarget) Held(f func() error) error { return g.t.Borrow(f) }
-func (g guestTarget) Lost()                     { g.t.Lost() }
-func (g guestTarget) Done() <-chan struct{}     { return g.t.Context().Done() }
-func (g guestTarget) HasSingleStep() bool       { return g.t.Proc.Caps()&arch.HasSingleStep != 0 }
-func (g guestTarget) HasBlockStep() bool        { return g.t.Proc.Caps()&arch.HasBlockStep != 0 }
-func (g guestTarget) SetStep(s emu.Step)        { g.t.SetStep(s) }
+func (g guestTarget) ID() int                                { return g.t.TID }
+func (g guestTarget) Arch() *arch.Arch                       { return g.t.Proc.Arch }
+func (g guestTarget) Regs() regset.Regs                      { return g.t.CPU() }
+func (g guestTarget) Memory() arch.Memory                    { return g.t.Proc.Space }
+func (g guestTarget) Sigaction(no unix.Signal) emu.Sigaction { return g.t.Sigaction(no) }
+func (g guestTarget) Kick()                                  { g.t.Proc.Interrupt() }
+func (g guestTarget) Interrupt()                             { g.t.Wake() }
+func (g guestTarget) Park(wait func())                       { g.t.Outside(wait) }
+func (g guestTarget) Held(f func() error) error              { return g.t.Borrow(f) }
+func (g guestTarget) Lost()                                  { g.t.Lost() }
+func (g guestTarget) Done() <-chan struct{}                  { return g.t.Context().Done() }
+func (g guestTarget) HasSingleStep() bool                    { return g.t.Proc.Caps()&arch.HasSingleStep != 0 }
+func (g guestTarget) HasBlockStep() bool                     { return g.t.Proc.Caps()&arch.HasBlockStep != 0 }
+func (g guestTarget) SetStep(s emu.Step)                     { g.t.SetStep(s) }
 
 // guest implements emu.Controller on the points of a Task.
 type guest struct {

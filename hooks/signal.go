@@ -60,7 +60,8 @@ func (t *Task) look(q emu.SignalQueue) (d emu.Delivery, found, again bool) {
 		stop := t.anyStop()
 		t.mu.Unlock()
 		if stop {
-			return d, false, t.hold(Run)
+			t.hold(Run)
+			return d, false, true
 		}
 	}
 	if !t.wants(EventSignalAll) || q.Stopping() {
@@ -111,13 +112,13 @@ func (t *Task) signals(q emu.SignalQueue, s *SignalReport, a SignalAction) (d em
 // signal asks one engine about a signal.
 func (t *Task) signal(p *pass, c *Call, s *SignalReport) Action {
 	ops := c.e.ops
+	var r Action
 	switch {
-	case ops.Signal == nil && ops.Quiesce == nil:
-		return Action{}
-	case ops.Signal == nil:
-		return Action{Resume: ops.Quiesce(c, s.Event)}
+	case ops.Signal != nil:
+		r = ops.Signal(c, s)
+	case ops.Quiesce != nil:
+		r.Resume = ops.Quiesce(c, s.Event)
 	}
-	r := ops.Signal(c, s)
 	if r.Signal > SigHandler {
 		t.log("engine %q: signal action %d, taken as SigPass", ops.Name, r.Signal)
 		r.Signal = SigPass

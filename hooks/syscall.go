@@ -30,10 +30,14 @@ func (s *Syscall) Nr() int64 {
 	if s.skip {
 		return -1
 	}
-	if s.valid {
+	id := s.abi().Nr
+	switch {
+	case s.valid:
 		return int64(s.nr)
+	case s.abi().OrigNr != 0: // the result may be where the number was
+		id = s.abi().OrigNr
 	}
-	return int64(s.regs().Reg(s.abi().Nr))
+	return int64(s.regs().Reg(id))
 }
 
 // Name is the name of the call, "" if there is none of this number.
@@ -64,10 +68,14 @@ func (s *Syscall) SetNr(nr int64) {
 
 // Arg is argument i, 0 to 5, as a word of the guest (syscall_get_arguments).
 func (s *Syscall) Arg(i int) uint64 {
-	if s.valid {
+	id := s.abi().Args[i]
+	switch {
+	case s.valid:
 		return s.args[i]
+	case i == 0 && s.abi().OrigArg != 0:
+		id = s.abi().OrigArg
 	}
-	return s.regs().Reg(s.abi().Args[i])
+	return s.regs().Reg(id)
 }
 
 // SetArg changes an argument, at the entry (syscall_set_arguments).
@@ -222,12 +230,9 @@ func (t *Task) SyscallEntry() (abort bool) {
 			t.end(&p, false)
 			break
 		}
-		held := t.hold(p.resume)
+		t.hold(p.resume)
 		if t.over() {
 			result = SysAbort
-			break
-		}
-		if !held {
 			break
 		}
 		t.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/regset"
@@ -22,6 +24,9 @@ type Target interface {
 	Arch() *arch.Arch
 	Regs() regset.Regs
 	Memory() arch.Memory
+	// Sigaction is what a signal does to the task, the default for a number
+	// that is none. Any goroutine may call it.
+	Sigaction(no unix.Signal) emu.Sigaction
 
 	// Kick makes the task pass its resume point soon. A blocking system call
 	// goes on undisturbed.
@@ -212,6 +217,10 @@ func (c *Call) Memory() arch.Memory { return c.t.target.Memory() }
 
 // Arch is the architecture of the task.
 func (c *Call) Arch() *arch.Arch { return c.t.target.Arch() }
+
+// Sigaction is what the guest has set for a signal: what an engine that makes a
+// signal puts into SignalReport.Return, to have the guest take it as its own.
+func (c *Call) Sigaction(no unix.Signal) emu.Sigaction { return c.t.target.Sigaction(no) }
 
 // SetEvents is Engine.SetEvents for the engine itself: it never answers
 // ErrInProgress.
@@ -448,14 +457,12 @@ func (t *Task) wait() {
 				t.unheld = make(chan struct{})
 			}
 			unheld = t.unheld
-		case ended || t.killed || !t.anyStop():
+		case ended || !t.stopped:
+			// Whoever has stopped it again meanwhile finds it on its way: a report
+			// comes, and the stop after it.
 			t.stopped = false
 			t.mu.Unlock()
 			return
-		case !t.stopped:
-			// Stopped again before it was under way.
-			t.stopped = true
-			t.tell()
 		}
 		t.mu.Unlock()
 		switch {

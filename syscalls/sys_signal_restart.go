@@ -116,8 +116,8 @@ func (c *Ctx) settle(name string, err error) error {
 	}
 	ts.alarm.Store(true)
 	if e == unix.EINTR {
-		if e = c.restartCode(name); c.P.broken(ts) {
-			e = erestartnointr
+		if e = c.restartCode(name); e == unix.EINTR && c.P.broken(ts) {
+			e = erestartnohand // the program is not to notice, unless a handler runs
 		}
 	}
 	if e != unix.EINTR {

@@ -13,6 +13,11 @@ func (k *Kernel) Wake(t *emu.Task) {
 	ts.wakeUp()
 }
 
+// Sigaction implements emu.Kernel.
+func (k *Kernel) Sigaction(t *emu.Task, no unix.Signal) emu.Sigaction {
+	return t.Proc.OS.(*Process).Sig.get(no).action()
+}
+
 // Send sends the process of t a signal as the host's kernel would, all of
 // whose actions are the guest's. Any goroutine may call it.
 func (k *Kernel) Send(t *emu.Task, s unix.Signal) {

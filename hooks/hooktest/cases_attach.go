@@ -213,6 +213,36 @@ var eventCases = []Case{
 		require.Equal(e, hooks.EventSyscallExit, g.Events())
 		e.Log("A syscall_entry getppid", "A syscall_exit getppid")
 	}},
+	{15, "a new mask during a call", 0, func(e *Env) {
+		e.Make(Program{call("read", 0, Buf, 1), exit(3)})
+		in := newGate()
+		var args [3]uint64
+		g := e.Attach("A", hooks.EventQuiesce|hooks.EventSyscallEntry, both(
+			on1("syscall_entry read", func(r *Report) {
+				for i := range args {
+					args[i] = r.Sys.Arg(i)
+				}
+				require.NoError(e, r.SetEvents(hooks.EventQuiesce))
+				in.pass(e)
+			}),
+			on1("syscall_exit read restart", func(r *Report) {
+				for i := range args {
+					require.Equal(e, args[i], r.Sys.Arg(i))
+				}
+				r.Sys.SetResult(0, 0)
+			})))
+		b := e.Attach("B", 0, nil)
+		e.Start()
+		in.wait(e)
+		in.open()
+		require.NoError(e, g.Barrier(e.Ctx))
+		require.NoError(e, b.SetEvents(hooks.EventExit))
+		require.NoError(e, g.SetEvents(hooks.EventQuiesce|hooks.EventSyscallExit))
+		e.Control(g, hooks.Interrupt)
+		e.Exits(3)
+		e.Log("A quiesce syscall_entry", "A syscall_entry read", "A quiesce syscall_exit", "A syscall_exit read restart", "A signal report",
+			"A quiesce exit", "B exit 0x300 0x300", "A quiesce death")
+	}},
 	{16, "adding the event in quiesce", 0, func(e *Env) {
 		e.Make(plain)
 		e.Attach("A", hooks.EventQuiesce, on1("quiesce syscall_entry", func(r *Report) {

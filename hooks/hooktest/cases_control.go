@@ -72,6 +72,23 @@ var controlCases = []Case{
 		e.Exits(3)
 		e.Log("A quiesce 0", "A quiesce death")
 	}},
+	{26, "stopped again before it has gone on", 0, func(e *Env) {
+		e.Make(plain)
+		g := e.Attach("A", hooks.EventQuiesce, on("quiesce 0", act(hooks.Stop), act(hooks.Stop)))
+		e.Control(g, hooks.Report)
+		e.Stops()
+		// It does not stay where it was: the callback tells of the new stop.
+		refused(e, g.Examine(func(*hooks.Examiner) error {
+			e.Control(g, hooks.Run)
+			refused(e, g.Control(hooks.Stop), unix.EINPROGRESS)
+			return nil
+		}), unix.EAGAIN)
+		e.Lines("A quiesce 0", 2)
+		e.Stops()
+		e.Control(g, hooks.Run)
+		e.Exits(3)
+		e.Log("A quiesce 0", "A quiesce 0", "A quiesce death")
+	}},
 	{27, "stop lasts until the same engine ends it", 0, func(e *Env) {
 		e.Make(plain)
 		a := e.Attach("A", hooks.EventSyscallExit, on("syscall_exit getppid", act(hooks.Stop)))

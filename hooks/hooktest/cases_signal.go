@@ -254,6 +254,19 @@ var signalCases = []Case{
 			e.Log("A signal_term SIGTERM term", "A quiesce death")
 		}
 	}},
+	{69, "nor without a callback for signals", 0, func(e *Env) {
+		for _, r := range []hooks.Resume{hooks.Interrupt, hooks.Report} {
+			e.Make(Program{raise(unix.SIGURG), exit(3)})
+			e.ended = nil
+			ops := e.Ops("A", func(*Report) hooks.Action { return act(r) })
+			ops.Signal = nil
+			g, err := e.Task.Attach(create, ops, nil)
+			require.NoError(e, err)
+			require.NoError(e, g.SetEvents(hooks.EventQuiesce|hooks.EventSignalIgn))
+			e.Exits(3)
+			e.Log("A quiesce signal_ign", "A quiesce death")
+		}
+	}},
 	{70, "a signal out of nothing", 0, func(e *Env) {
 		e.Make(plain)
 		e.Attach("A", hooks.EventQuiesce|hooks.EventSyscallExit, both(on("syscall_exit getppid", act(hooks.Interrupt)),

@@ -1,6 +1,8 @@
 package hooktest
 
 import (
+	"slices"
+
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -169,6 +171,19 @@ var syscallCases = []Case{
 			e.Log(append(want, "A quiesce syscall_entry", "A syscall_entry exit_group", "A quiesce death")...)
 		}
 	}},
+	{75, "asked before it has stopped", 0, func(e *Env) {
+		e.Make(plain)
+		var g *hooks.Engine
+		e.Task.SetObserver(func(r hooks.Reported) {
+			if r.Answer.Resume == hooks.Stop {
+				e.Control(g, hooks.Report)
+			}
+		})
+		g = e.Attach("A", hooks.EventQuiesce|hooks.EventSyscallEntry, on("syscall_entry getppid", act(hooks.Stop)))
+		e.Exits(3)
+		e.Log("A quiesce syscall_entry", "A syscall_entry getppid", "A quiesce syscall_entry", "A syscall_entry getppid resumed",
+			"A quiesce syscall_entry", "A syscall_entry exit_group", "A quiesce death")
+	}},
 	{76, "killed at the entry", 0, func(e *Env) {
 		e.Make(Program{exit(4)})
 		e.Attach("A", hooks.EventSyscallEntry, on("syscall_entry exit_group", act(hooks.Stop)))
@@ -265,9 +280,44 @@ var syscallCases = []Case{
 				}
 			}
 			require.Equal(e, want, got)
-			e.mu.Lock()
-			e.log = nil
-			e.mu.Unlock()
+			e.forget()
+		}
+	}},
+	{79, "handlers of signals out of nothing", Handlers, func(e *Env) {
+		for _, c := range []struct {
+			call  string
+			flags int
+			want  string // the line of the call's end after the handler
+		}{
+			{"ppoll", 0, "A syscall_exit rt_sigreturn errno 4"}, {"ppoll", saRestart, "A syscall_exit rt_sigreturn errno 4"},
+			{"read", 0, "A syscall_exit rt_sigreturn errno 4"}, {"read", saRestart, "A syscall_entry read"},
+		} {
+			e.Make(Program{call("rt_sigaction", 10, "handler", c.flags), Op{Kind: Call, Name: c.call, Args: blocking[c.call]}, exit(3), mark("handler"), call("rt_sigreturn")})
+			e.ended = nil
+			in := newGate()
+			g := e.Attach("A", hooks.EventQuiesce|hooks.EventSyscall, func(r *Report) hooks.Action {
+				switch {
+				case r.Line == "syscall_entry "+c.call && r.N == 0:
+					in.pass(e)
+				case r.Line == "syscall_entry "+c.call:
+					return hooks.Action{Syscall: hooks.SysAbort}
+				case r.Line == "signal report":
+					r.Signal.Info.No = unix.SIGUSR1
+					*r.Signal.Return = r.Sigaction(unix.SIGUSR1)
+					return sig(hooks.SigDeliver)
+				}
+				return hooks.Action{}
+			})
+			e.Start()
+			in.wait(e)
+			in.open()
+			require.NoError(e, g.Barrier(e.Ctx))
+			e.Control(g, hooks.Interrupt)
+			e.Exits(3)
+			require.Contains(e, e.Reports(), "A syscall_exit "+c.call+" restart")
+			at := slices.Index(e.Reports(), "A syscall_entry rt_sigreturn")
+			require.Contains(e, e.Reports()[max(at, 0):], c.want, "%s, flags %#x", c.call, c.flags)
+			e.forget()
 		}
 	}},
 	{80, "what comes in a call", 0, func(e *Env) {
@@ -292,6 +342,9 @@ var syscallCases = []Case{
 		e.Log("A exec", "A syscall_exit execve")
 	}},
 }
+
+// blocking are the arguments with which calls block.
+var blocking = map[string][]any{"ppoll": {0, 0, 0, 0, 8}, "read": {0, Buf, 1}}
 
 // trimAbort leaves out what other engines have answered.
 func trimAbort(line string) string {
@@ -476,9 +529,7 @@ var stepCases = []Case{
 					end = append(end, l)
 				}
 			}
-			e.mu.Lock()
-			e.log = nil
-			e.mu.Unlock()
+			e.forget()
 			return pcs, end
 		}
 		_, plain := trace(false)

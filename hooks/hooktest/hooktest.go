@@ -269,23 +269,46 @@ func (e *Env) note(line string) {
 // Await waits until the log has a line.
 func (e *Env) Await(line string) {
 	e.Helper()
+	e.Lines(line, 1)
+}
+
+// Lines waits until the log has a line so many times.
+func (e *Env) Lines(line string, n int) {
+	e.Helper()
 	for {
 		e.mu.Lock()
-		if slices.Contains(e.log, line) {
-			e.mu.Unlock()
+		count := 0
+		for _, l := range e.log {
+			if l == line {
+				count++
+			}
+		}
+		noted := e.more()
+		e.mu.Unlock()
+		if count >= n {
 			return
 		}
-		if e.noted == nil {
-			e.noted = make(chan struct{})
-		}
-		noted := e.noted
-		e.mu.Unlock()
 		select {
 		case <-noted:
 		case <-e.Ctx.Done():
 			e.Fatalf("%q does not come; reports:\n%s", line, strings.Join(e.Reports(), "\n"))
 		}
 	}
+}
+
+// more is closed when there is another line. e.mu is held.
+func (e *Env) more() chan struct{} {
+	if e.noted == nil {
+		e.noted = make(chan struct{})
+	}
+	return e.noted
+}
+
+// forget empties the log.
+func (e *Env) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.log = nil
 }
 
 // Reports are the lines so far.

@@ -44,6 +44,9 @@ func (k *kernel) Exit(*emu.Task, bool) int { return 0 }
 // Wake implements emu.Kernel.
 func (k *kernel) Wake(*emu.Task) {}
 
+// Sigaction implements emu.Kernel.
+func (k *kernel) Sigaction(*emu.Task, unix.Signal) emu.Sigaction { return emu.Sigaction{} }
+
 // Make is a steptest.Maker: a task in a process of its own.
 func Make(a *arch.Arch, code []byte, args ...string) (stepper.Target, func() error, error) {
 	if bytes.HasPrefix(code, []byte(elf.ELFMAG)) {

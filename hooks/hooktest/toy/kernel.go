@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	erestartsys = 512
-	saNoDefer   = 0x4000_0000
-	saRestart   = 0x1000_0000
-	saResetHand = 0x8000_0000
-	cloneVfork  = 0x4000
+	erestartsys    = 512
+	erestartnohand = 514
+	saNoDefer      = 0x4000_0000
+	saRestart      = 0x1000_0000
+	saResetHand    = 0x8000_0000
+	cloneVfork     = 0x4000
 
 	cldStopped   = 5
 	cldContinued = 6
@@ -126,11 +127,12 @@ func (t *Task) signals() {
 
 // again ends a system call that a signal broke: it is made again, or fails.
 func (t *Task) again(redo bool) {
-	if !t.restart {
+	if t.restart == 0 {
 		return
 	}
-	t.restart = false
-	if int64(t.Regs[R0]) != -erestartsys {
+	code := t.restart
+	t.restart = 0
+	if t.Regs[R0] != -uint64(code) {
 		return
 	}
 	if redo {
@@ -158,7 +160,7 @@ func (t *Task) act(d emu.Delivery) {
 
 // handle sets up a handler.
 func (t *Task) handle(d emu.Delivery) {
-	t.again(d.Action.Flags&saRestart != 0)
+	t.again(t.restart == erestartsys && d.Action.Flags&saRestart != 0)
 	stepping := t.step.Swap(uint32(emu.StepNone)) != uint32(emu.StepNone)
 	no := d.Signal.No
 	t.mu.Lock()
@@ -216,13 +218,15 @@ func (t *Task) syscall() {
 	abort := t.Hooks.SyscallEntry()
 	nr := t.Regs[R7]
 	t.origR0 = t.Regs[R0]
-	t.restart = false
+	t.restart = 0
 	if !abort {
 		v, errno, keep := t.call(nr)
 		if !keep {
 			Arch.ABI.Result(&t.Regs, v, uint16(errno))
 		}
-		t.restart = errno == erestartsys
+		if errno == erestartsys || errno == erestartnohand {
+			t.restart = errno
+		}
 	}
 	if !t.exiting {
 		t.Hooks.SyscallExit()
@@ -250,6 +254,9 @@ func (t *Task) call(nr uint64) (v uint64, errno unix.Errno, keep bool) {
 		}
 	case NrPause, NrRead:
 		t.wait(func() bool { return t.woken || t.next() >= 0 })
+		if nr == NrPause {
+			return 0, erestartnohand, false
+		}
 		return 0, erestartsys, false
 	case NrAction:
 		t.group.setAction(unix.Signal(r[R0]), emu.Sigaction{Handler: r[R1], Flags: r[R2]})

@@ -70,14 +70,14 @@ const (
 	NrExit = iota + 1
 	NrPid
 	NrKill      // pid, signal
-	NrPause     // blocks; restarted after signals without a handler
+	NrPause     // blocks; restarted unless a handler runs
 	NrAction    // signal, handler, flags
 	NrMask      // mask
 	NrSigreturn //
 	NrClone     // flags, where the child goes on
 	NrWait      // blocks until a child has ended, and reaps it
 	NrExec      // address: an unknown program's start, or -1
-	NrRead      // the same as NrPause
+	NrRead      // blocks; restarted unless a handler without SA_RESTART runs
 	NrWrite     // adds its arguments to Written
 	NrExitTask  // ends the thread only
 )
@@ -143,8 +143,8 @@ type Task struct {
 	noBlock bool
 	status  int
 	exiting bool
-	lost    bool // the goroutine is ending
-	restart bool // R0 may ask for the call to be made again
+	lost    bool       // the goroutine is ending
+	restart unix.Errno // what R0 has if the call may be made again, or 0
 	origR0  uint64
 	frames  []frame
 	vfork   chan struct{} // closed when the child does not need the parent's memory
@@ -216,6 +216,14 @@ func (t *Task) Arch() *arch.Arch { return Arch }
 
 // Memory implements hooks.Target.
 func (t *Task) Memory() arch.Memory { return memory{t} }
+
+// Sigaction implements hooks.Target.
+func (t *Task) Sigaction(no unix.Signal) emu.Sigaction {
+	if no < 1 || no > 64 {
+		return emu.Sigaction{}
+	}
+	return t.group.action(no)
+}
 
 // Done implements hooks.Target.
 func (t *Task) Done() <-chan struct{} { return t.ctx.Done() }
