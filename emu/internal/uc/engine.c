@@ -887,7 +887,7 @@ static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t 
 	e->nstops = nstops;
 	e->taken = how & UE_HOW_TAKEN;
 	e->past = how & UE_HOW_PAST;
-	e->passing_by = false;
+	e->passing_by = e->wrote = false;
 	e->count = 0;
 	e->first = true;
 	e->restore = false;

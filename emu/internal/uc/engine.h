@@ -149,6 +149,7 @@ struct ue {
 	// A run on a stack of its own, park.c. It is parked inside of the hook on
 	// each instruction, before the one at stop.pc; unpark has it end there.
 	bool parked, unpark;
+	bool wrote; // to a page with code: the run is not to go on with the block it is in
 	void *stack, *inner, *outer; // where the run's stack and its caller's were left
 	size_t stack_size;
 	uint64_t start; // where the run begins

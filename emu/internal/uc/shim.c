@@ -60,6 +60,15 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	count_stores = count_fills = count_translations = 0;
 }
 
+// wrote notes a store to a page that holds code: the block that runs may be
+// another now.
+static inline void wrote(uint64_t addr)
+{
+	struct ue *e = ue_now.e;
+	if (e != NULL && e->counting && ue_pages_has(&e->marked, addr >> e->shift))
+		e->wrote = true;
+}
+
 // A store helper that JIT code calls: it notes the return address, so that a
 // fault can be traced to its instruction. The library goes on in the block
 // after a failed store; it must be left.
@@ -68,6 +77,7 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	void NAME(name##_##S)(void *env, T addr, V val, uint32_t oi, uintptr_t ra) \
 	{ \
 		count_stores++; \
+		wrote(addr); \
 		ue_now.ra = ra; \
 		real_##name##_##S(env, addr, val, oi, ra); \
 		ue_now.ra = 0; \
@@ -127,6 +137,7 @@ static inline bool tracing(void)
 	void NAME(name##_##S) params \
 	{ \
 		bool t = tracing(); \
+		wrote(addr); \
 		ue_now.ra = ra; \
 		real_##name##_##S args; \
 		ue_now.ra = 0; \
