@@ -65,7 +65,7 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 static inline void wrote(uint64_t addr)
 {
 	struct ue *e = ue_now.e;
-	if (e != NULL && e->counting && ue_pages_has(&e->marked, addr >> e->shift))
+	if (e != NULL && (e->counting || e->nsites != 0) && ue_pages_has(&e->marked, addr >> e->shift))
 		e->wrote = true;
 }
 
@@ -276,11 +276,13 @@ static bool forgets(struct ue *e, uint32_t flags)
 			/* The page is watched from now on: stores to it take the slow path. */ \
 			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
 			ue_shim_translated(e, pc); \
+			ue_sites_out(e); \
 		} \
 		if (e != NULL && e->shim && forgets(e, flags)) \
 			real_tb_gen_code_##S(cpu, pc, cs_base, (flags & ~0xffu) | TB_THUMB, (cflags & ~CF_COUNT_MASK) | 1); \
 		struct head_##S *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
 		if (e != NULL && e->shim) { \
+			ue_sites_in(e); \
 			/* So is the next one, if the block reaches into it. */ \
 			T last = pc + ((T)1 << e->shift); \
 			if (tb->pc == pc && tb->cs_base == cs_base && tb->flags == flags && tb->size != 0) \
@@ -357,6 +359,7 @@ static void ue_shim_left(struct ue *e)
 {
 	ue_now.ra = 0;
 	ue_now.translating = false;
+	ue_sites_in(e); // a fetch may have failed
 	if (!e->stopped && !e->hooked && !e->idle && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST)) {
 		e->stopped = true;
 		e->stop.kind = UE_INTERRUPT;
