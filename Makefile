@@ -9,7 +9,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check fuzz oracle bench golden clean setup-build setup-demo setup-test
+.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check oracle bench golden status clean setup-build setup-demo setup-test
 
 all: build
 
@@ -84,6 +84,13 @@ fuzz: setup-test
 			echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$d; \
 		done; \
 	done
+
+# Files that tests compare with: docs/status.md, and the stops of programs in
+# testdata/traces.
+status: setup-test
+	UTEMU_UPDATE=1 $(GO) test -count 1 -run '^TestStatus$$' ./internal/conform
+golden: setup-test
+	UTEMU_UPDATE=1 $(GO) test -count 1 -run '^TestGolden$$' ./internal/conform
 
 bench: setup-test build
 	$(GO) run ./internal/bench bin/utemu

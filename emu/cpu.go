@@ -3,6 +3,7 @@ package emu
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/emu/internal/uc"
@@ -272,8 +273,12 @@ func (c *CPU) DropCode(addr, size uint64) {
 	c.aliasWritten(addr, addr+size)
 }
 
-// run goes to user mode until a stop and says why it stopped.
-func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
+// planted is the cause of a stop before a breakpoint of plant.
+const planted = stepper.Why(0xfe)
+
+// run goes to user mode until a stop and says why it stopped. Breakpoints of
+// plant stop it that are its own; others it meets as instructions, next time.
+func (c *CPU) run(l stepper.Limit, own ...uint64) (stepper.Why, arch.Exception, error) {
 	c.settle()
 	if c.Space.shared {
 		together.enter(c)
@@ -297,13 +302,30 @@ func (c *CPU) run(l stepper.Limit) (stepper.Why, arch.Exception, error) {
 	if why != stepper.Exception {
 		c.stopped(&st)
 	}
+	if why == planted && !slices.Contains(own, st.PC) {
+		c.eng.Real() // it is for others too
+	}
 	return why, e, nil
+}
+
+// plant writes a breakpoint instruction to private memory, so that the engine
+// stops before it and does not run it.
+func (c *CPU) plant(at uint64, code []byte) bool {
+	end := at + uint64(len(code))
+	v := c.Space.Find(at)
+	if v == nil || v.bare || end > v.End || v.Flags&MapShared != 0 || at>>chunkBits != (end-1)>>chunkBits {
+		return false
+	}
+	if _, err := c.Space.ReadAt(make([]byte, len(code)), at); err != nil {
+		return false
+	}
+	return c.eng.Plant(at, c.Space.host.slice(at, end), code)
 }
 
 // enter runs the engine, from where it is parked if it can.
 func (c *CPU) enter(l uc.Limit) (st uc.Stop, err error) {
 	i := c.index[c.arch.PC]
-	if c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken) {
+	if c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken || c.eng.Planted()) {
 		st, err = c.eng.ContinueFile(l, &c.core)
 	} else {
 		c.load()
@@ -363,6 +385,8 @@ func exception(st uc.Stop) (arch.Exception, stepper.Why) {
 		return e, stepper.TraceFull
 	case uc.KindWatch:
 		return e, watched
+	case uc.KindPlanted:
+		return e, planted
 	default:
 		return e, stepper.Interrupted
 	}

@@ -32,6 +32,7 @@ type Target struct {
 	ended   bool
 	slots   []uint64
 	cache   stepper.Cache
+	plants  []uint64 // breakpoints of Plant
 	ctx     context.Context // of the last resume
 	unwatch func() bool     // ends that its end wakes the task
 
@@ -41,6 +42,7 @@ type Target struct {
 var (
 	_ stepper.Slotter = (*Target)(nil)
 	_ stepper.Cacher  = (*Target)(nil)
+	_ stepper.Planter = (*Target)(nil)
 )
 
 // NewTarget makes a target of a task that does not run. It fails if something
@@ -101,7 +103,7 @@ func (r targetTracer) Handler(t *Task, s Signal) {
 func (r targetTracer) Exec(t *Task) {
 	r.Tracer.Exec(t)
 	if t == r.g.t {
-		r.g.slots = nil
+		r.g.slots, r.g.plants = nil, nil
 		r.g.event(stepper.Stop{Why: stepper.Exec})
 	}
 }
@@ -373,7 +375,7 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 		return stepper.Stop{}, false, err
 	}
 	start := cpu.Reg(g.Arch().PC)
-	why, exc, err := cpu.run(l)
+	why, exc, err := cpu.run(l, g.plants...)
 	if err != nil {
 		return stepper.Stop{}, false, err
 	}
@@ -394,8 +396,27 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	switch why {
 	case stepper.InsnLimit, stepper.Address, stepper.TakenBranch:
 		return stepper.Stop{Why: why}, true, nil
+	case planted:
+		return stepper.Stop{Why: stepper.Address}, slices.Contains(g.plants, g.Regs().Reg(g.Arch().PC)), nil
 	}
 	return stepper.Stop{}, false, nil
+}
+
+// Plant implements stepper.Planter.
+func (g *Target) Plant(at uint64, code []byte) bool {
+	ok := g.t.Proc.cpu.plant(at, code)
+	if ok {
+		g.plants = append(g.plants, at)
+	}
+	return ok
+}
+
+// Lift implements stepper.Planter.
+func (g *Target) Lift(at uint64) {
+	if k := slices.Index(g.plants, at); k >= 0 {
+		g.plants = slices.Delete(g.plants, k, k+1)
+	}
+	g.t.Proc.cpu.eng.Lift(at)
 }
 
 // runTo is run, exact in IT blocks of Thumb too, which the library cannot stop

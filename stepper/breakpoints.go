@@ -38,6 +38,7 @@ type site struct {
 	temp
 	state  uint8
 	owners []any
+	lost   bool // the program has written over it
 }
 
 // NewBreakpoints makes an empty set on a target.
@@ -87,6 +88,7 @@ func (b *Breakpoints) write(s *site) error {
 	if _, err := m.WriteAt(s.code, s.at); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnmapped, err)
 	}
+	s.lost = false
 	return nil
 }
 
@@ -153,6 +155,9 @@ func (b *Breakpoints) Remove(owner any, addr uint64) error {
 		return nil
 	}
 	delete(b.sites, addr)
+	if !b.planted(s) {
+		return nil
+	}
 	return s.lift(b.Target.Mem())
 }
 
@@ -184,11 +189,13 @@ func (b *Breakpoints) Owners(addr uint64) []any {
 	return nil
 }
 
-// planted tells whether a breakpoint is still in memory.
+// planted tells whether a breakpoint is still in memory. One that was lost may
+// look as if it were: a strategy has put another at its place.
 func (b *Breakpoints) planted(s *site) bool {
 	now := make([]byte, len(s.code))
 	_, err := b.Target.Mem().ReadAt(now, s.at)
-	return err == nil && bytes.Equal(now, s.code)
+	s.lost = s.lost || err != nil || !bytes.Equal(now, s.code)
+	return !s.lost
 }
 
 // Mem implements Target: memory without the breakpoints.

@@ -40,12 +40,16 @@ func runToTrap(ctx context.Context, t Target, d arch.Dest) (Stop, error) {
 type temp struct {
 	at        uint64
 	old, code []byte
+	by        Planter // that has written it, or nil
 }
 
 // plant writes a breakpoint for d. Where it cannot be written the thread faults
 // by itself.
 func plant(t Target, d arch.Dest) (temp, bool) {
 	code := t.Arch().Plant(d)
+	if p, ok := t.(Planter); ok && d.IT == 0 && p.Plant(d.PC, code) {
+		return temp{at: d.PC, by: p}, true
+	}
 	b := temp{at: d.PC, code: code, old: make([]byte, len(code))}
 	m := t.Mem()
 	if _, err := m.ReadAt(b.old, d.PC); err != nil {
@@ -58,6 +62,10 @@ func plant(t Target, d arch.Dest) (temp, bool) {
 // lift takes a breakpoint out. Bytes that the program has written meanwhile
 // are the program's.
 func (b *temp) lift(m arch.Memory) error {
+	if b.by != nil {
+		b.by.Lift(b.at)
+		return nil
+	}
 	now := make([]byte, len(b.code))
 	if _, err := m.ReadAt(now, b.at); err != nil {
 		return nil // the memory is gone, and the breakpoint with it

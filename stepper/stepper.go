@@ -113,6 +113,17 @@ type Slotter interface {
 	Slot(near uint64) (uint64, error)
 }
 
+// Planter is a Target that knows a cheaper way to have a breakpoint instruction
+// in memory for the time of a resume than writing it: the resume of the thread
+// ends with Address before it. Others meet it as the instruction that it is.
+type Planter interface {
+	// Plant writes the breakpoint instruction code at an address, and is false
+	// if it does not.
+	Plant(at uint64, code []byte) bool
+	// Lift takes it out, unless the program has written over it.
+	Lift(at uint64)
+}
+
 // Mode says how far a step goes.
 type Mode uint8
 

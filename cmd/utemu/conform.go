@@ -58,7 +58,7 @@ func conformCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringSliceVar(&f.arches, "arch", nil, "`ARCHES` only")
 	fs.StringSliceVar(&f.cases, "case", nil, "`CASES` only")
-	fs.StringSliceVar(&f.modes, "mode", nil, "`MODES` only: insn, block, block-any")
+	fs.StringSliceVar(&f.modes, "mode", nil, "`MODES` only: insn, block, block-any, script")
 	fs.StringSliceVarP(&f.strategies, "strategy", "s", nil, "`STRATEGIES` only: native, membp, xol, perthread")
 	fs.StringVar(&f.junit, "junit", "", "write the results to `FILE` as JUnit has them")
 	fs.StringVar(&f.json, "json", "", "write the results to `FILE` as JSON")
@@ -93,8 +93,8 @@ func (f *conformFlags) check() ([]stepper.Strategy, error) {
 		}
 	}
 	for _, m := range f.modes {
-		if m != stepper.Insn.String() && m != stepper.Block.String() && m != stepper.BlockAny.String() {
-			return nil, usageError{fmt.Errorf("--mode: %q is none of insn, block and block-any", m)}
+		if !slices.Contains([]string{"insn", "block", "block-any", "script"}, m) {
+			return nil, usageError{fmt.Errorf("--mode: %q is none of insn, block, block-any and script", m)}
 		}
 	}
 	for _, p := range f.cases {
@@ -131,7 +131,7 @@ func (f *conformFlags) keep(c *steptest.Case) bool {
 
 // skipped tells whether a mode is not selected.
 func (f *conformFlags) skipped(m stepper.Mode) bool {
-	return len(f.modes) > 0 && !slices.Contains(f.modes, m.String())
+	return len(f.modes) > 0 && !slices.Contains(f.modes, steptest.ModeName(m))
 }
 
 func (f *conformFlags) run(ctx context.Context, out io.Writer) error {
@@ -167,14 +167,11 @@ func (f *conformFlags) all(ctx context.Context, ss []stepper.Strategy, out io.Wr
 	stop := showProgress(func() string { return fmt.Sprintf("%d cases, %d failed", n.Load(), failed.Load()) })
 	defer stop()
 	last := time.Now()
-	err = steptest.Run(ctx, utemu.Arches(), conform.Make, ss, f.keep, func(r steptest.Result) {
+	err = steptest.Run(ctx, utemu.Arches(), conform.Make, ss, func(c *steptest.Case, m stepper.Mode) bool { return f.keep(c) && !f.skipped(m) }, func(r steptest.Result) {
 		now := time.Now()
-		v := verdict{Arch: r.Case.ISA, Case: strings.TrimPrefix(r.Case.ID(), r.Case.ISA+"/"), Mode: r.Mode.String(), Strategy: r.Strategy,
+		v := verdict{Arch: r.Case.ISA, Case: strings.TrimPrefix(r.Case.ID(), r.Case.ISA+"/"), Mode: steptest.ModeName(r.Mode), Strategy: r.Strategy,
 			Passed: r.Err == nil, Seconds: now.Sub(last).Seconds()}
 		last = now
-		if f.skipped(r.Mode) {
-			return
-		}
 		if r.Err != nil {
 			v.Error, v.Code = r.Err.Error(), r.Case.Asm
 			failed.Add(1)
@@ -209,9 +206,9 @@ func (f *conformFlags) listCases(out io.Writer) error {
 			continue
 		}
 		var modes []string
-		for m := stepper.Insn; m <= stepper.BlockAny; m++ {
-			if c.Stops[m] != nil && !f.skipped(m) {
-				modes = append(modes, m.String())
+		for m := stepper.Insn; m <= steptest.Script; m++ {
+			if c.Has(m) && !f.skipped(m) {
+				modes = append(modes, steptest.ModeName(m))
 			}
 		}
 		if len(modes) > 0 {

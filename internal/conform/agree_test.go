@@ -101,17 +101,31 @@ func FuzzAgree(f *testing.F) {
 	})
 }
 
+// goldens are programs whose stops are in files: those of the suite by the
+// number of their scenario, and with 0 those of testdata/bins, which have no
+// Thumb.
+var goldens = []struct {
+	no   int
+	name string
+}{
+	{72, "exec"}, {80, "pending"}, {82, "longjmp"}, {83, "nested"}, {84, "alternate-stack"}, {85, "repaired"}, {90, "unmapped"},
+	{0, "hello"}, {0, "exitcode"},
+}
+
 // TestGolden: the stops of programs are those of the files, whatever the
 // strategy. With UTEMU_UPDATE=1 the files are written, by the native one.
 func TestGolden(t *testing.T) {
 	update := os.Getenv("UTEMU_UPDATE") == "1"
 	for _, isa := range isas {
-		for _, name := range []string{"nested", "repaired"} {
+		for _, p := range goldens {
+			if p.no == 0 && isa == "thumb" {
+				continue
+			}
 			for m := stepper.Insn; m <= stepper.Block; m++ {
-				file := filepath.Join("../../testdata/traces", isa, name+"."+m.String()+".trace")
+				file := filepath.Join("../../testdata/traces", isa, p.name+"."+m.String()+".trace")
 				for k, s := range stepper.Strategies {
-					t.Run(isa+"/"+name+"/"+m.String()+"/"+s.Name(), func(t *testing.T) {
-						got := golden(t, isa, name, s, m)
+					t.Run(isa+"/"+p.name+"/"+m.String()+"/"+s.Name(), func(t *testing.T) {
+						got := golden(t, isa, p.no, p.name, s, m)
 						if update && k == 0 {
 							require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 							require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
@@ -141,14 +155,29 @@ func firstDifference(want, got string) string {
 
 // golden is the trace of a case that is a program, a line for a stop: where it
 // is, and why unless it is the end of a step.
-func golden(t *testing.T, isa, name string, s stepper.Strategy, m stepper.Mode) string {
-	no := map[string]int{"nested": 83, "repaired": 85}[name]
+func golden(t *testing.T, isa string, no int, name string, s stepper.Strategy, m stepper.Mode) string {
+	if no == 0 {
+		return goldenBin(t, isa, name, s, m)
+	}
 	c, a := find(t, no, name, isa)
+	return traced(t, c, a, name, s, m)
+}
+
+// goldenBin is golden for a program of testdata/bins.
+func goldenBin(t *testing.T, isa, name string, s stepper.Strategy, m stepper.Mode) string {
+	image, err := os.ReadFile(filepath.Join("../../testdata/bins", isa, name))
+	require.NoError(t, err)
+	_, a := find(t, 1, "plain3", isa)
+	return traced(t, &steptest.Case{ISA: isa, Code: image, Events: "X0"}, a, name, s, m)
+}
+
+// traced steps a program and writes its trace.
+func traced(t *testing.T, c *steptest.Case, a *arch.Arch, name string, s stepper.Strategy, m stepper.Mode) string {
 	g, cleanup, err := Make(a, c.Code, c.Args...)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, cleanup()) }()
 	var b strings.Builder
-	fmt.Fprintf(&b, "utemu-trace 1 %s %s %s\n", isa, name, m)
+	fmt.Fprintf(&b, "utemu-trace 1 %s %s %s\n", c.ISA, name, m)
 	_, err = c.Trace(context.Background(), g, s, m, func(st stepper.Stop) {
 		b.WriteString(c.Where(st.PC))
 		if st.Why != stepper.Stepped && st.Why != stepper.TakenBranch {

@@ -2,8 +2,10 @@ package conform
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,13 +16,15 @@ import (
 
 // TestSuite runs the suite: arch/case/mode/strategy.
 func TestSuite(t *testing.T) {
-	n := 0
+	n, goroutines := 0, runtime.NumGoroutine()
 	err := steptest.Run(context.Background(), archs.All, Make, stepper.Strategies, nil, func(r steptest.Result) {
 		n++
 		t.Run(r.Name(), func(t *testing.T) {
 			if r.Err != nil {
 				t.Errorf("%v\n%s", r.Err, strings.ReplaceAll(r.Case.Asm, ";", "\n"))
 			}
+			// One is the subtest's own.
+			require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 }, time.Minute, time.Millisecond, "goroutines are left")
 		})
 	})
 	require.NoError(t, err)

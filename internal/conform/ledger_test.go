@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,7 +37,8 @@ func TestLedger(t *testing.T) {
 	have := cased()
 	for _, s := range steptest.Skips {
 		require.Empty(t, have[s.No], "scenario %d has a case: its skip is stale", s.No)
-		require.True(t, s.Reason != "" && s.Name != "", "scenario %d", s.No)
+		require.Equal(t, steptest.Names[s.No-1], s.Name)
+		require.NotEmpty(t, s.Reason, "scenario %d", s.No)
 		require.NotEmpty(t, s.Tests, "scenario %d", s.No)
 		for _, test := range s.Tests {
 			file, name, _ := strings.Cut(test, ":")
@@ -49,10 +51,34 @@ func TestLedger(t *testing.T) {
 		}
 		have[s.No] = []string{"skipped"}
 	}
-	for no := 1; no <= steptest.Scenarios; no++ {
+	for no := 1; no <= len(steptest.Names); no++ {
 		require.NotEmpty(t, have[no], "scenario %d has neither case nor skip", no)
 	}
-	require.Len(t, have, steptest.Scenarios)
+	require.Len(t, have, len(steptest.Names))
+}
+
+// TestCatalogue: the catalogue of docs/semantics.md has the suite's numbers and
+// names, and every case is one of its scenarios.
+func TestCatalogue(t *testing.T) {
+	b, err := os.ReadFile("../../docs/semantics.md")
+	require.NoError(t, err)
+	_, table, ok := strings.Cut(string(b), "\n## Catalogue\n")
+	require.True(t, ok)
+	var names []string
+	for l := range strings.Lines(table) {
+		f := strings.Split(l, "|")
+		if no, err := strconv.Atoi(strings.TrimSpace(f[min(1, len(f)-1)])); err == nil {
+			require.Equal(t, len(names)+1, no)
+			require.Len(t, f, 5, l)
+			names = append(names, strings.TrimSpace(f[2]))
+		}
+	}
+	require.Equal(t, steptest.Names[:], names)
+	for _, c := range steptest.Cases() {
+		for _, no := range append([]int{c.No}, c.Also...) {
+			require.True(t, 1 <= no && no <= len(names), c.ID())
+		}
+	}
 }
 
 // TestAbsent: what the ledger says is not here is not.
@@ -84,19 +110,12 @@ func status() string {
 		"in all modes that it has stops for. The file is written by `make status`.\n\n")
 	isas := []string{"i386", "x86_64", "arm", "thumb", "aarch64", "ppc", "ppc64"}
 	fmt.Fprintf(&b, "| no. | scenario | %s |\n|---|---|%s\n", strings.Join(isas, " | "), strings.Repeat("---|", len(isas)))
-	have, names := cased(), map[int]string{}
-	for _, c := range slices.Backward(steptest.Cases()) {
-		for _, no := range append(slices.Clone(c.Also), c.No) {
-			if names[no] == "" || no == c.No {
-				names[no] = c.Name
-			}
-		}
-	}
-	for no := 1; no <= steptest.Scenarios; no++ {
+	have := cased()
+	for no := 1; no <= len(steptest.Names); no++ {
 		if have[no] == nil {
 			continue
 		}
-		fmt.Fprintf(&b, "| %d | %s |", no, names[no])
+		fmt.Fprintf(&b, "| %d | %s |", no, steptest.Names[no-1])
 		for _, i := range isas {
 			mark := " |"
 			if slices.Contains(have[no], i) {

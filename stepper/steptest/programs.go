@@ -16,7 +16,7 @@ import (
 
 //go:generate make -s -C guests
 
-//go:embed guests/*/signals guests/*/tasks guests/src/*.c
+//go:embed guests/*/code guests/*/signals guests/*/tasks guests/src/*.c
 var guests embed.FS
 
 // Process is the target of a whole program: its first thread.
@@ -40,17 +40,21 @@ type scenario struct {
 	program, arg  string
 	events        string
 	except, extra string // instruction sets that differ, and what they tell
+	only          string // instruction sets, if it is not for all of them
+	script        bool
 }
 
 // Events are what is to be told of the tasks beside steps and system calls, the
 // first task first, then the others in the order of what they tell: Hn:f a
 // handler for signal n has been set up and the task is at the start of f, Sn:f
-// an instruction in f has raised signal n, E:f a new program is at f, Xn the
+// an instruction in f has raised signal n, B:f a breakpoint at the start of f
+// has been hit, E:f a new program is at f, Xn the
 // end with status n, Kn that by signal n.
 var scenarios = []scenario{
 	{no: 42, name: "signal-in-it", program: "signals", arg: "it-block", events: "S11:poke H11:on_segv X0", except: "thumb", extra: "S11:predicated H11:on_segv X0"},
 	{no: 49, name: "signal-in-llsc", program: "signals", arg: "reserved", events: "S11:exclusive H11:on_segv X0", except: "i386 x86_64", extra: "S11:poke H11:on_segv X0"},
-	{no: 62, also: []int{63, 64}, name: "own-tf", program: "signals", arg: "own-tf", events: strings.Repeat("S5:own_tf H5:on_trap ", 5) + "X0"},
+	{no: 53, name: "kuser", program: "code", arg: "helpers", events: "X0", only: "arm thumb"},
+	{no: 62, also: []int{63, 64, 120}, name: "own-tf", program: "signals", arg: "own-tf", only: "i386 x86_64", events: strings.Repeat("S5:own_tf H5:on_trap ", 5) + "X0"},
 	{no: 70, name: "restart", program: "signals", arg: "restart", events: "H14:on_alrm X0"},
 	{no: 72, name: "exec", program: "tasks", arg: "exec", events: "E:_start X8"},
 	{no: 73, also: []int{108}, name: "fork", program: "tasks", arg: "forked", events: "X0 | K9 | X4"},
@@ -63,6 +67,11 @@ var scenarios = []scenario{
 	{no: 83, also: []int{71}, name: "nested", program: "signals", arg: "nested", events: "H10:on_usr1 H12:on_usr2 H10:on_usr1 H12:on_usr2 X0"},
 	{no: 84, name: "alternate-stack", program: "signals", arg: "alternate", events: "H12:on_alternate X0"},
 	{no: 85, also: []int{109}, name: "repaired", program: "signals", arg: "repaired", events: "S11:poke H11:on_segv X0"},
+	{no: 87, name: "passes-own-code", program: "code", arg: "passed", events: "X0"},
+	{no: 90, name: "unmapped", program: "code", arg: "remapped", events: "X0"},
+	{no: 91, name: "shared-page", program: "code", arg: "shared", events: "X0 | X42"},
+	{no: 97, name: "stepping-off", program: "tasks", arg: "crossing", script: true, events: strings.Repeat("B:work ", 20) + "X0" + strings.Repeat(" | "+strings.Repeat("B:work ", 20)+"X0", 2)},
+	{no: 98, name: "digest", program: "code", arg: "digest", events: "X95"},
 	{no: 95, also: []int{46, 94, 96}, name: "both-step", program: "tasks", arg: "crossing", events: "X0 | X0 | X0"},
 	{no: 107, name: "many-threads", program: "tasks", arg: "many", events: "X0" + strings.Repeat(" | X0", 9)},
 }
@@ -71,15 +80,15 @@ var scenarios = []scenario{
 func programs() (cs []Case) {
 	for _, s := range scenarios {
 		for _, isa := range isas {
-			if s.name == "own-tf" && isa != "i386" && isa != "x86_64" {
-				continue // no other has a flag that does this
+			if s.only != "" && !slices.Contains(strings.Fields(s.only), isa) {
+				continue
 			}
 			image, err := guests.ReadFile("guests/" + isa + "/" + s.program)
 			src, e := guests.ReadFile("guests/src/" + s.program + ".c")
 			if err = errors.Join(err, e); err != nil {
 				panic(err) // the files are part of this package
 			}
-			c := Case{No: s.no, Also: s.also, Name: s.name, ISA: isa, Asm: string(src), Code: image, Args: []string{s.arg}, Events: s.events}
+			c := Case{No: s.no, Also: s.also, Name: s.name, ISA: isa, Asm: string(src), Code: image, Args: []string{s.arg}, Events: s.events, Script: s.script}
 			if slices.Contains(strings.Fields(s.except), isa) {
 				c.Events = s.extra
 			}
@@ -99,6 +108,7 @@ type run struct {
 	m    stepper.Mode
 	syms symbols
 	seen func(st stepper.Stop)
+	at   *stepper.Breakpoints // of scripts
 
 	mu   sync.Mutex
 	kids []string
@@ -117,6 +127,11 @@ func (c *Case) Trace(ctx context.Context, t stepper.Target, s stepper.Strategy, 
 		return 0, err
 	}
 	r := &run{c: c, s: s, m: m, syms: syms, seen: seen}
+	if c.Script {
+		if err := r.breakAtWork(t); err != nil {
+			return 0, err
+		}
+	}
 	p.Follow(func(ctx context.Context, child stepper.Target) error {
 		events, _, err := r.task(ctx, child, false)
 		r.mu.Lock()
@@ -135,11 +150,36 @@ func (c *Case) Trace(ctx context.Context, t stepper.Target, s stepper.Strategy, 
 	return n, nil
 }
 
+// breakAtWork inserts the breakpoint of scripts.
+func (r *run) breakAtWork(t stepper.Target) error {
+	at, ok := r.c.Symbol("work")
+	if !ok {
+		return errors.New("steptest: the program has no function work")
+	}
+	state := uint8(0)
+	if r.c.ISA == "thumb" {
+		state = 1
+	}
+	r.at = stepper.NewBreakpoints(t)
+	return r.at.Insert(r, at, state)
+}
+
+// step makes a step, or goes on to a breakpoint.
+func (r *run) step(ctx context.Context, t stepper.Target) (stepper.Stop, error) {
+	if b, ok := t.(*stepper.Breakpoints); ok {
+		return b.Continue(ctx, r.s)
+	}
+	return r.s.Step(ctx, t, r.m)
+}
+
 // task steps a task to its end.
 func (r *run) task(ctx context.Context, t stepper.Target, first bool) (string, uint64, error) {
 	var events []string
+	if r.at != nil {
+		t = r.at.Thread(t)
+	}
 	for n := uint64(1); n <= maxSteps; n++ {
-		st, err := r.s.Step(ctx, t, r.m)
+		st, err := r.step(ctx, t)
 		if err != nil {
 			return strings.Join(events, " "), n, fmt.Errorf("step %d: %w", n, err)
 		}
@@ -170,6 +210,8 @@ func (r *run) event(st stepper.Stop) string {
 		return fmt.Sprintf("H%d:%s", st.Signo, r.syms.start(st.PC))
 	case stepper.Signal:
 		return fmt.Sprintf("S%d:%s", st.Signo, r.syms.function(st.PC))
+	case stepper.Breakpoint:
+		return "B:" + r.syms.start(st.PC)
 	case stepper.Exec:
 		return "E:" + r.syms.start(st.PC)
 	case stepper.Exited:

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -44,11 +45,15 @@ type Case struct {
 	Data     []uint64 // words from DataAt on
 	Stops    map[stepper.Mode][]string
 	SMC      bool // the program changes its code
+	// Differs are registers after the steps of mode Insn by strategies, by name,
+	// that the program sees and is allowed to.
+	Differs map[string][]Value
 
 	// Of a case that is a whole program, whose ELF file is Code and whose
 	// source is Asm: its arguments, and what there is to tell of its tasks.
 	Args   []string
 	Events string
+	Script bool // it goes on to breakpoints at the start of work instead of stepping
 }
 
 // Value is a register's value.
@@ -62,7 +67,10 @@ func (c *Case) ID() string { return fmt.Sprintf("%s/%03d-%s", c.ISA, c.No, c.Nam
 
 // Has tells whether the case says something of a mode.
 func (c *Case) Has(m stepper.Mode) bool {
-	return c.Stops[m] != nil || c.Args != nil && m != stepper.BlockAny
+	if c.Args != nil {
+		return (m == Script) == c.Script && m != stepper.BlockAny
+	}
+	return c.Stops[m] != nil
 }
 
 // Arch is the name of the case's architecture.
@@ -91,6 +99,7 @@ var Cases = sync.OnceValue(func() []Case {
 		panic(err) // the text is part of this package
 	}
 	cs = append(cs, programs()...)
+	cs = append(cs, conditions()...)
 	slices.SortStableFunc(cs, func(x, y Case) int { return cmp.Compare(x.No, y.No) })
 	return cs
 })
@@ -102,7 +111,7 @@ func parse(text string) (cs []Case, err error) {
 			continue
 		}
 		if key == "case" {
-			cs = append(cs, Case{Stops: map[stepper.Mode][]string{}})
+			cs = append(cs, Case{Stops: map[stepper.Mode][]string{}, Differs: map[string][]Value{}})
 		}
 		if err := cs[len(cs)-1].field(key, rest); err != nil {
 			return nil, fmt.Errorf("steptest: line %d: %w", n+1, err)
@@ -116,10 +125,22 @@ func (c *Case) field(key, rest string) (err error) {
 	switch key {
 	case "case":
 		_, err = fmt.Sscan(rest, &c.No, &c.Name, &c.ISA)
+	case "also":
+		for _, f := range strings.Fields(rest) {
+			no, e := strconv.Atoi(f)
+			c.Also, err = append(c.Also, no), errors.Join(err, e)
+		}
 	case "asm":
 		c.Asm = rest
 	case "code":
-		c.Code, err = hex.DecodeString(rest)
+		var b []byte
+		b, err = hex.DecodeString(rest)
+		c.Code = append(c.Code, b...)
+	case "fill": // so many times the same before the code
+		var n int
+		var b []byte
+		_, err = fmt.Sscanf(rest, "%d %x", &n, &b)
+		c.Code = bytes.Repeat(b, n)
 	case "set":
 		c.Set, err = values(rest)
 	case "end":
@@ -135,6 +156,11 @@ func (c *Case) field(key, rest string) (err error) {
 		c.Stops[stepper.Block] = strings.Fields(rest)
 	case "any":
 		c.Stops[stepper.BlockAny] = strings.Fields(rest)
+	case "script":
+		c.Stops[Script] = strings.Fields(rest)
+	case "differs":
+		by, l, _ := strings.Cut(rest, " ")
+		c.Differs[by], err = values(l)
 	case "flags":
 		c.SMC = rest == "smc"
 	default:
@@ -154,19 +180,59 @@ func values(s string) (l []Value, err error) {
 
 // Check runs a case in a mode by a strategy. The error says what went otherwise
 // than it should.
-func (c *Case) Check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Strategy, m stepper.Mode) (err error) {
+func (c *Case) Check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Strategy, m stepper.Mode) error {
+	_, err := c.check(ctx, a, mk, s, m)
+	return err
+}
+
+// check is Check; it gives the state that the case has left, nil for a program.
+func (c *Case) check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Strategy, m stepper.Mode) (left []byte, err error) {
 	t, cleanup, err := mk(a, c.Code, c.Args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, cleanup()) }()
 	if c.Args != nil {
 		_, err := c.Trace(ctx, t, s, m, nil)
-		return err
+		return nil, err
 	}
 	if err := c.prepare(t); err != nil {
-		return err
+		return nil, err
 	}
+	if m == Script {
+		err = errors.Join(c.script(ctx, t, s), c.after(t, s), c.memory(t))
+	} else {
+		err = c.steps(ctx, t, s, m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.left(t)
+}
+
+// left is the state of a thread: registers with the flags, and memory.
+func (c *Case) left(t stepper.Target) ([]byte, error) {
+	var b []byte
+	a := t.Arch()
+	for _, r := range a.Regs[:a.Core] {
+		v := t.Regs().Reg(r.ID)
+		if r.Mask != 0 {
+			v &= r.Mask
+		}
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	for _, at := range []uint64{CodeAt, DataAt, StackAt} {
+		n := len(b)
+		b = append(b, make([]byte, Size)...)
+		if _, err := t.Mem().ReadAt(b[n:], at); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// steps makes the steps of a mode.
+func (c *Case) steps(ctx context.Context, t stepper.Target, s stepper.Strategy, m stepper.Mode) (err error) {
 	var got []string
 	for k, want := range c.Stops[m] {
 		st, err := s.Step(ctx, t, m)
@@ -178,10 +244,13 @@ func (c *Case) Check(ctx context.Context, a *arch.Arch, mk Maker, s stepper.Stra
 			return fmt.Errorf("stops are %s, should be %s", strings.Join(got, " "), strings.Join(c.Stops[m][:k+1], " "))
 		}
 		if st.Why == stepper.Exited {
-			return nil
+			return c.memory(t)
 		}
 	}
-	return errors.Join(c.after(t, m), c.memory(t))
+	if m == stepper.Insn {
+		err = c.after(t, s)
+	}
+	return errors.Join(err, c.memory(t))
 }
 
 // prepare sets registers and data.
@@ -231,6 +300,8 @@ func (c *Case) token(t stepper.Target, st stepper.Stop, want string) string {
 		s = "R"
 	case stepper.Signal:
 		s = "S"
+	case stepper.Breakpoint:
+		s = "B"
 	case stepper.Stepped, stepper.TakenBranch:
 	default:
 		s = st.Why.String() + ":"
@@ -246,16 +317,20 @@ func (c *Case) token(t stepper.Target, st stepper.Stop, want string) string {
 	if st.Why == stepper.Signal {
 		s += fmt.Sprintf(":%d", st.Signo)
 	}
+	if strings.HasSuffix(want, "!") && st.Note != "" {
+		s += "!"
+	}
 	return s
 }
 
-// after compares registers, for those who step by instruction.
-func (c *Case) after(t stepper.Target, m stepper.Mode) error {
-	if m != stepper.Insn {
-		return nil
-	}
+// after compares registers.
+func (c *Case) after(t stepper.Target, s stepper.Strategy) error {
 	var err error
-	for _, v := range c.End {
+	end := c.End
+	if l := c.Differs[s.Name()]; l != nil {
+		end = l
+	}
+	for _, v := range end {
 		reg, _ := t.Arch().RegByName(v.Reg)
 		mask := reg.Mask
 		if mask == 0 {
@@ -293,29 +368,34 @@ type Result struct {
 }
 
 // Name is arch/case/mode/strategy.
-func (r *Result) Name() string { return r.Case.ID() + "/" + r.Mode.String() + "/" + r.Strategy }
+func (r *Result) Name() string { return r.Case.ID() + "/" + ModeName(r.Mode) + "/" + r.Strategy }
 
 // Run runs the cases that keep lets through, in every mode that they have stops
 // for, by every strategy, and tells done of each result.
-func Run(ctx context.Context, known []*arch.Arch, mk Maker, ss []stepper.Strategy, keep func(*Case) bool, done func(Result)) error {
+func Run(ctx context.Context, known []*arch.Arch, mk Maker, ss []stepper.Strategy, keep func(*Case, stepper.Mode) bool, done func(Result)) error {
 	for k := range Cases() {
 		c := &Cases()[k]
-		if keep != nil && !keep(c) {
-			continue
-		}
 		for _, a := range known {
 			if a.Name != c.Arch() {
 				continue
 			}
-			for m := stepper.Insn; m <= stepper.BlockAny; m++ {
-				if !c.Has(m) {
+			for m := stepper.Insn; m <= Script; m++ {
+				if !c.Has(m) || keep != nil && !keep(c, m) {
 					continue
 				}
+				var first []byte
 				for _, s := range ss {
 					if err := ctx.Err(); err != nil {
 						return err
 					}
-					done(Result{c, m, s.Name(), c.Check(ctx, a, mk, s, m)})
+					left, err := c.check(ctx, a, mk, s, m)
+					if first == nil {
+						first = left
+					}
+					if err == nil && c.Differs[s.Name()] == nil && !bytes.Equal(left, first) {
+						err = fmt.Errorf("it leaves other registers, flags or memory than %s", ss[0].Name())
+					}
+					done(Result{c, m, s.Name(), err})
 				}
 			}
 		}

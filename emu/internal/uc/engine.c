@@ -303,7 +303,7 @@ static void define(struct ue *e, struct ue_block *b, uint64_t pc, uint32_t size,
 static bool soft(struct ue *e)
 {
 	switch (e->stop.kind) {
-	case UE_LIMIT: case UE_BREAK: case UE_TAKEN: case UE_INTERRUPT: case UE_FULL: case UE_WATCH:
+	case UE_LIMIT: case UE_BREAK: case UE_TAKEN: case UE_INTERRUPT: case UE_FULL: case UE_WATCH: case UE_PLANTED: case UE_UNHOOK:
 		return true;
 	}
 	return false;
@@ -528,6 +528,23 @@ static int limit_at(struct ue *e, uint64_t pc)
 	return 0;
 }
 
+// LINGER is for how many instructions the hook stays when a run does not need
+// it: another that does may follow soon, and to bind it anew costs a translation
+// of everything.
+#define LINGER 1000
+
+// needs_hook tells whether somebody looks at each instruction.
+static bool needs_hook(const struct ue *e) { return !e->shim || e->counting || e->nsites != 0 || (e->trace & UE_TRACE_INSN); }
+
+// leaves_hook ends a run that has had a hook for long enough without need.
+static bool leaves_hook(struct ue *e, uint64_t pc)
+{
+	if (needs_hook(e) || --e->linger != 0)
+		return false;
+	halt(e, UE_UNHOOK, pc);
+	return true;
+}
+
 static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
@@ -556,11 +573,15 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		halt(e, UE_INTERRUPT, pc);
 		return;
 	}
+	if (leaves_hook(e, pc))
+		return;
+	int kind = e->counting && !seen && !first ? limit_at(e, pc) : 0;
+	if (e->nsites != 0 && ue_planted(e, pc))
+		kind = UE_PLANTED;
+	if (kind != 0 && !hold(e, kind, pc))
+		return;
+	e->first = false;
 	if (e->counting && !seen) {
-		int kind = first ? 0 : limit_at(e, pc);
-		if (kind != 0 && !hold(e, kind, pc))
-			return;
-		e->first = false;
 		e->passing_by = e->past && among(e->stops, e->nstops, pc);
 		e->count++;
 		e->next = pc + size;
@@ -605,10 +626,10 @@ static uc_err set_hook(struct ue *e, bool on, bool *is, uc_hook *h, int type, vo
 }
 
 // want installs the hooks that limits, trace and library ask for.
-static uc_err want(struct ue *e, bool limits)
+static uc_err want(struct ue *e)
 {
 	pthread_mutex_lock(&e->lock);
-	bool code = !e->shim || limits || (e->trace & UE_TRACE_INSN);
+	bool code = needs_hook(e) || (e->code_on && e->linger != 0);
 	uc_err r = set_hook(e, code, &e->code_on, &e->code, UC_HOOK_CODE, on_code);
 	// Where the library leaves blocks in their middle only, requests to stop
 	// are looked for at the start of each.
@@ -646,7 +667,8 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 		e->watch[i] = watch[i];
 	for (uint32_t i = 0; i < e->capblocks; i++)
 		e->blocks[i].watched = e->blocks[i].used && watched(e, e->blocks[i].pc, e->blocks[i].size);
-	return want(e, false);
+	e->linger = e->counting = 0;
+	return want(e);
 }
 
 // ---- life
@@ -728,7 +750,7 @@ uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim)
 	if (r == UC_ERR_OK)
 		r = hooks(e);
 	if (r == UC_ERR_OK)
-		r = want(e, false);
+		r = want(e);
 	if (r == UC_ERR_OK && !shim)
 		r = uc_context_alloc(e->uc, &e->fault);
 	if (r != UC_ERR_OK) {
@@ -888,8 +910,10 @@ static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t 
 	e->nstops = nstops;
 	e->taken = how & UE_HOW_TAKEN;
 	e->past = how & UE_HOW_PAST;
-	e->passing_by = false;
+	e->passing_by = e->wrote = false;
 	e->count = 0;
+	if (needs_hook(e))
+		e->linger = LINGER;
 	e->first = true;
 	e->restore = false;
 	e->stopped = false;
@@ -910,18 +934,25 @@ static uc_err at_once(struct ue *e, uint64_t pc)
 uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)
 {
 	ue_unpark(e);
-	bound(e, limit, stops, nstops, how);
-	uc_err r = want(e, e->counting);
-	if (r != UC_ERR_OK)
-		return r;
-	set_fast(e);
-	if (interrupted(e)) {
-		uc_reg_write(e->uc, e->pcreg, &pc);
-		return at_once(e, pc);
+	for (;;) {
+		bound(e, limit, stops, nstops, how);
+		uc_err r = want(e);
+		if (r != UC_ERR_OK)
+			return r;
+		set_fast(e);
+		if (interrupted(e)) {
+			uc_reg_write(e->uc, e->pcreg, &pc);
+			return at_once(e, pc);
+		}
+		e->start = pc;
+		r = ue_run_apart(e);
+		if (e->parked)
+			return UC_ERR_OK;
+		r = done(e, r);
+		if (r != UC_ERR_OK || e->stop.kind != UE_UNHOOK)
+			return r;
+		pc = pc_of(e) | thumb(e);
 	}
-	e->start = pc;
-	r = ue_run_apart(e);
-	return e->parked ? UC_ERR_OK : done(e, r);
 }
 
 uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)

@@ -11,7 +11,8 @@
 // Why a run ended; uc.go has the same list.
 enum {
 	UE_END, UE_INTR, UE_SYSCALL, UE_SYSENTER, UE_INOUT, UE_INVALID, UE_MEM,
-	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH
+	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH, UE_PLANTED,
+	UE_UNHOOK // the run goes on without the hook on each instruction
 };
 
 // How a run is bounded, beside its number of instructions and its stops: it ends
@@ -94,6 +95,18 @@ struct ue_cpuid { uint32_t leaf, sub, r[4]; };
 // Memory of the guest.
 struct ue_map { uint64_t addr, size; uintptr_t host; uint32_t prot; };
 
+// A breakpoint instruction in memory that the host has planted for a short time.
+// The hook on each instruction stops before it, and what is translated has the
+// instruction that it stands on: so nothing needs to be translated anew.
+struct ue_site {
+	uint64_t at;
+	uint8_t *host;
+	uint8_t code[8], old[8];
+	uint32_t n;
+	bool out; // not in memory while a block is translated
+};
+#define UE_SITES 8
+
 // Of the thread that runs an engine: used by the shim, whose functions get
 // no pointer of ours.
 struct ue_thread {
@@ -149,11 +162,16 @@ struct ue {
 	// A run on a stack of its own, park.c. It is parked inside of the hook on
 	// each instruction, before the one at stop.pc; unpark has it end there.
 	bool parked, unpark;
+	bool wrote; // to a page with code: the run is not to go on with the block it is in
 	void *stack, *inner, *outer; // where the run's stack and its caller's were left
 	size_t stack_size;
 	uint64_t start; // where the run begins
 	uc_err result;
 	struct ue_thread now; // ue_now of the run while it is parked
+
+	struct ue_site sites[UE_SITES];
+	uint32_t nsites;
+	uint32_t linger; // so many instructions more the hook stays where nobody needs it
 
 	// shim
 	struct ue_pages marked; // pages code was translated from
@@ -229,6 +247,14 @@ bool ue_has_code(struct ue *e, uint64_t addr, uint64_t size);
 void ue_drop_all(struct ue *e); // all of them
 int ue_add_cpuid(struct ue *e, const struct ue_cpuid *c);
 uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const uint64_t *watch, int nwatch);
+
+// Planted breakpoints, site.c.
+bool ue_plant(struct ue *e, uint64_t at, uint8_t *host, const uint8_t *code, uint32_t n); // false if there are too many
+void ue_lift(struct ue *e, uint64_t at);     // takes one out, unless the guest has written over it
+void ue_sites_real(struct ue *e);            // makes them breakpoint instructions like any other
+bool ue_planted(const struct ue *e, uint64_t pc);
+void ue_sites_out(struct ue *e);             // for as long as a block is translated
+void ue_sites_in(struct ue *e);
 
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found

@@ -79,6 +79,23 @@ func (e *Engine) ContinueFile(l Limit, f *File) (Stop, error) {
 	return e.stop(), nil
 }
 
+// Plant writes a breakpoint instruction into host, the memory of the guest's
+// address at, for a short time. A run stops before it with KindPlanted, without
+// running it: so what is translated stays as it is, unlike after a write that
+// DropCode is told of. It is false if that cannot be done.
+func (e *Engine) Plant(at uint64, host, code []byte) bool {
+	return bool(C.ue_plant(e.c, C.uint64_t(at), (*C.uint8_t)(unsafe.SliceData(host)), (*C.uint8_t)(unsafe.SliceData(code)), C.uint32_t(len(code))))
+}
+
+// Lift takes a breakpoint of Plant out, unless the guest has written over it.
+func (e *Engine) Lift(at uint64) { C.ue_lift(e.c, C.uint64_t(at)) }
+
+// Planted tells whether there is a breakpoint of Plant.
+func (e *Engine) Planted() bool { return e.c.nsites != 0 }
+
+// Real leaves the breakpoints of Plant in memory as instructions that run.
+func (e *Engine) Real() { C.ue_sites_real(e.c) }
+
 // still ends a run that is parked.
 func (e *Engine) still() {
 	if e.c.parked {

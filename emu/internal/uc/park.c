@@ -105,7 +105,7 @@ uc_err ue_run_apart(struct ue *e)
 
 bool ue_park(struct ue *e)
 {
-	if (e->stack == NULL || !e->shim || e->trace != 0)
+	if (e->stack == NULL || !e->shim || e->trace != 0 || e->wrote)
 		return false;
 	e->parked = true;
 	ue_swap(&e->inner, e->outer);

@@ -3,7 +3,9 @@
 package uc
 
 import (
+	"bytes"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,5 +110,52 @@ func TestPast(t *testing.T) {
 		require.Equal(t, path[4], st.PC)
 		st = r.run(r.next(st), Limit{Stops: []uint64{path[4]}, Past: true})
 		require.Equal(t, path[5], st.PC, "the first instruction counts")
+	})
+}
+
+// A planted breakpoint stops a run before it each time and leaves what is
+// translated alone, even what is translated while it is there; in memory it is
+// as it was written, and made real it is run.
+func TestPlant(t *testing.T) {
+	const count = 5
+	each(t, func(t *testing.T, r *rig) {
+		if stock, _ := r.Stock(); stock {
+			require.False(t, r.Plant(codeAt, r.code, []byte{0, 0}))
+			return
+		}
+		if r.g.thumb {
+			return // see TestInsnLimitThumb
+		}
+		r.put(codeAt, workCode[r.name()])
+		before := bytes.Clone(r.code)
+		var path []uint64
+		st := r.run(r.start(codeAt, dataAt, count), Limit{Insns: 1})
+		for len(path) < 40 {
+			path = append(path, st.PC)
+			st = r.run(r.next(st), Limit{Insns: 1})
+		}
+		at := path[30]
+		first := slices.Index(path, at)
+		bad := make([]byte, 4) // is run by none
+		for i := range bad {
+			bad[i] = 0xff
+		}
+		require.True(t, r.Plant(at, r.code[at-codeAt:], bad))
+		require.True(t, r.Planted())
+		require.Equal(t, bad, r.code[at-codeAt:][:4])
+		clear(r.data)
+		st = r.run(r.start(codeAt, dataAt, count), Limit{})
+		require.Equal(t, KindPlanted, st.Kind)
+		require.Equal(t, at, st.PC)
+		r.Lift(at)
+		require.Equal(t, before, r.code)
+		st = r.run(r.next(st), Limit{Insns: 1})
+		require.Equal(t, path[first+1], st.PC)
+		r.trap(r.run(r.next(st), Limit{}))
+		require.Equal(t, work(count), r.reg(r.g.result))
+
+		require.True(t, r.Plant(at, r.code[at-codeAt:], bad))
+		r.Real()
+		require.NotEqual(t, KindPlanted, r.run(r.start(codeAt, dataAt, count), Limit{}).Kind)
 	})
 }

@@ -60,6 +60,15 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	count_stores = count_fills = count_translations = 0;
 }
 
+// wrote notes a store to a page that holds code: the block that runs may be
+// another now.
+static inline void wrote(uint64_t addr)
+{
+	struct ue *e = ue_now.e;
+	if (e != NULL && (e->counting || e->nsites != 0) && ue_pages_has(&e->marked, addr >> e->shift))
+		e->wrote = true;
+}
+
 // A store helper that JIT code calls: it notes the return address, so that a
 // fault can be traced to its instruction. The library goes on in the block
 // after a failed store; it must be left.
@@ -68,6 +77,7 @@ void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
 	void NAME(name##_##S)(void *env, T addr, V val, uint32_t oi, uintptr_t ra) \
 	{ \
 		count_stores++; \
+		wrote(addr); \
 		ue_now.ra = ra; \
 		real_##name##_##S(env, addr, val, oi, ra); \
 		ue_now.ra = 0; \
@@ -127,6 +137,7 @@ static inline bool tracing(void)
 	void NAME(name##_##S) params \
 	{ \
 		bool t = tracing(); \
+		wrote(addr); \
 		ue_now.ra = ra; \
 		real_##name##_##S args; \
 		ue_now.ra = 0; \
@@ -265,11 +276,13 @@ static bool forgets(struct ue *e, uint32_t flags)
 			/* The page is watched from now on: stores to it take the slow path. */ \
 			mark(e, (uint64_t)pc >> e->shift, flush_##S, cpu); \
 			ue_shim_translated(e, pc); \
+			ue_sites_out(e); \
 		} \
 		if (e != NULL && forgets(e, flags)) \
 			real_tb_gen_code_##S(cpu, pc, cs_base, (flags & ~0xffu) | TB_THUMB, (cflags & ~CF_COUNT_MASK) | 1); \
 		struct head_##S *tb = real_tb_gen_code_##S(cpu, pc, cs_base, flags, cflags); \
 		if (e != NULL && e->shim) { \
+			ue_sites_in(e); \
 			/* So is the next one, if the block reaches into it. */ \
 			T last = pc + ((T)1 << e->shift); \
 			if (tb->pc == pc && tb->cs_base == cs_base && tb->flags == flags && tb->size != 0) \
@@ -346,6 +359,7 @@ static void ue_shim_left(struct ue *e)
 {
 	ue_now.ra = 0;
 	ue_now.translating = false;
+	ue_sites_in(e); // a fetch may have failed
 	if (!e->stopped && !e->hooked && !e->idle && __atomic_exchange_n(&e->interrupt, 0, __ATOMIC_SEQ_CST)) {
 		e->stopped = true;
 		e->stop.kind = UE_INTERRUPT;

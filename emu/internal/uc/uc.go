@@ -41,6 +41,7 @@ const (
 	KindInterrupt               // Interrupt was called
 	KindRingFull                // the trace ring must be drained
 	KindWatch                   // a block that holds a watched address is next
+	KindPlanted                 // a breakpoint that Plant has put into memory is next
 )
 
 // Stop says why and where a run ended. PC is the next instruction to run

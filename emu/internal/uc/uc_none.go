@@ -93,6 +93,18 @@ func (e *Engine) Parked() bool { return false }
 // ContinueFile returns ErrUnavailable.
 func (e *Engine) ContinueFile(Limit, *File) (Stop, error) { return Stop{}, ErrUnavailable }
 
+// Plant is false.
+func (e *Engine) Plant(uint64, []byte, []byte) bool { return false }
+
+// Lift does nothing.
+func (e *Engine) Lift(uint64) {}
+
+// Planted is false.
+func (e *Engine) Planted() bool { return false }
+
+// Real does nothing.
+func (e *Engine) Real() {}
+
 // Interrupt does nothing.
 func (e *Engine) Interrupt() {}
 
