@@ -294,7 +294,7 @@ func (t *Task) report(p *pass, e *Engine, quiesce bool, want, ev Event, f func(c
 	if f != nil && mask&want != 0 {
 		a := t.guard(e, c, f)
 		t.answer(p, e, a.Resume)
-		t.observe(p, e, ev, false, a)
+		t.observe(p, e, ev, p.signal != nil && e.ops.Signal == nil, a)
 	}
 }
 
