@@ -159,7 +159,8 @@ func (a Action) String() string {
 
 // SetObserver sets who is told of each callback of the task's engines when it
 // has returned; nil ends it. The observer runs where the callback ran, and
-// follows the same rules. Any goroutine may call SetObserver.
+// follows the same rules; one that panics is removed. Any goroutine may call
+// SetObserver.
 func (t *Task) SetObserver(f func(Reported)) {
 	if f == nil {
 		t.watch.Store(nil)
@@ -171,6 +172,12 @@ func (t *Task) SetObserver(f func(Reported)) {
 // observe tells the observer of a callback whose answer is in p.
 func (t *Task) observe(p *pass, e *Engine, ev Event, quiesce bool, answer Action) {
 	if f := t.watch.Load(); f != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				t.watch.CompareAndSwap(f, nil)
+				t.log("observer panicked, it is removed: %v\n%s", v, debug.Stack())
+			}
+		}()
 		c := p.now
 		c.Resume = p.action
 		(*f)(Reported{Task: t, Engine: e, Event: ev, Quiesce: quiesce, Answer: answer, Combined: c, Signal: p.signal, Syscall: p.syscall})
@@ -294,7 +301,7 @@ func (t *Task) report(p *pass, e *Engine, quiesce bool, want, ev Event, f func(c
 	if f != nil && mask&want != 0 {
 		a := t.guard(e, c, f)
 		t.answer(p, e, a.Resume)
-		t.observe(p, e, ev, false, a)
+		t.observe(p, e, ev, p.signal != nil && e.ops.Signal == nil, a)
 	}
 }
 

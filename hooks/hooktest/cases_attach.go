@@ -11,7 +11,7 @@ import (
 )
 
 // Cases are the tests, by rising number.
-var Cases = join(attachCases, eventCases, controlCases, barrierCases, orderCases, signalCases, syscallCases, stepCases, lifeCases, threadCases, registerCases, robustCases)
+var Cases = join(attachCases, eventCases, controlCases, barrierCases, orderCases, signalCases, syscallCases, stepCases, lifeCases, threadCases, stopCases, registerCases, robustCases, observers)
 
 func join(lists ...[]Case) []Case {
 	all := slices.Concat(lists...)

@@ -305,6 +305,17 @@ var robustCases = []Case{
 	}},
 }
 
+// observers holds observers to what callbacks are held to.
+var observers = []Case{
+	{209, "an observer that panics", 0, func(e *Env) {
+		e.Make(plain)
+		e.Task.SetObserver(func(hooks.Reported) { panic("oh") })
+		e.Attach("A", hooks.EventSyscallEntry, nil)
+		e.Exits(3)
+		e.Log("A syscall_entry getppid", "log hooks: task "+e.number10()+": observer panicked, it is removed: oh", "A syscall_entry exit_group")
+	}},
+}
+
 // idle gives other goroutines the time to do what they should not.
 func (e *Env) idle() {
 	for range 2000 {

@@ -263,8 +263,9 @@ var signalCases = []Case{
 			g, err := e.Task.Attach(create, ops, nil)
 			require.NoError(e, err)
 			require.NoError(e, g.SetEvents(hooks.EventQuiesce|hooks.EventSignalIgn))
+			e.observed()
 			e.Exits(3)
-			e.Log("A quiesce signal_ign", "A quiesce death")
+			e.Log("A quiesce signal_ign", "saw A / quiesce signal_ign SIGURG / run / run ign", "A quiesce death", "saw A / quiesce death / "+r.String()+" / "+r.String())
 		}
 	}},
 	{70, "a signal out of nothing", 0, func(e *Env) {

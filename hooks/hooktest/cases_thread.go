@@ -130,6 +130,24 @@ var threadCases = []Case{
 		e.Exits(3)
 		e.Log("A "+cloned, "A exit 0x0 0x0", "A death false -2", "A reap", "A release A", "B exec")
 	}},
+	{81, "exec ends the stops of other threads", Threads | Exec, func(e *Env) {
+		e.Make(threaded(asleep, call("execve", "new"), exit(4), mark("new"), exit(3)))
+		hold, child := e.held("B", hooks.EventExec, nil, cloned)
+		a := e.Attach("A", hooks.EventClone|hooks.EventSyscallEntry|hooks.EventDeath, both(hold, on("syscall_entry ppoll", act(hooks.Stop))))
+		e.Stops()
+		b := e.take(child)
+		require.NoError(e, e.Task.WaitStop(e.Ctx))
+		e.Control(b, hooks.Run)
+		e.Exits(3)
+		refused(e, a.Control(hooks.Run), unix.ESRCH)
+		var lines []string
+		for _, l := range e.Reports() {
+			if l != "A syscall_entry clone" && l != "A release A" {
+				lines = append(lines, l)
+			}
+		}
+		require.Equal(e, []string{"A " + cloned, "A syscall_entry ppoll", "A death false -2", "B exec"}, lines)
+	}},
 	{101, "the exit code of a process of two threads", Threads, func(e *Env) {
 		e.Make(threaded(asleep, exit(3)))
 		e.Attach("A", hooks.EventClone, on1(cloned, func(r *Report) {

@@ -14,10 +14,6 @@ type Absence struct {
 // Ledger are the behaviours that have no case. A test fails for one that has a
 // case all the same, or whose tests are not there.
 var Ledger = map[int]Absence{
-	71:  {"the requeueing of a blocked signal is ptrace's, which guests do not have", noPtrace},
-	82:  {"PTRACE_SYSEMU is ptrace's", noPtrace},
-	90:  {"of x86 only", []string{here + "TestNoTrapFlag", here + "TestOwnTrapFlag", here + "TestTracersTrapFlag"}},
-	91:  {"of x86 only", []string{here + "TestFrameFlags"}},
 	92:  {"of x86 only", []string{here + "TestNoTrapFlag"}},
 	94:  {"of x86 only", []string{here + "TestRepeat"}},
 	95:  {"of PowerPC, AArch64 and x86 only", []string{here + "TestTracersTrapFlag"}},
