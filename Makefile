@@ -9,7 +9,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check oracle bench golden status clean setup-build setup-demo setup-test
+.PHONY: all build demo test race check vet fmt fmt-check staticcheck generate generate-check bins bins-check fuzz oracle bench golden status clean setup-build setup-demo setup-test
 
 all: build
 
