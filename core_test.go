@@ -315,6 +315,12 @@ func coreReadelf(t *testing.T, core string) {
 	for _, n := range []string{"NT_PRSTATUS", "NT_PRPSINFO", "NT_SIGINFO", "NT_AUXV", "NT_FILE", "NT_FPREGSET"} {
 		require.Contains(t, out, n)
 	}
+	// elfutils decodes the notes, registers by their layout too.
+	out = tool(t, "eu-readelf", "-n", core)
+	require.NotRegexp(t, `(?i)warning|error|cannot|invalid|unknown`, out)
+	for _, n := range []string{"PRSTATUS", "PRPSINFO", "SIGINFO", "AUXV", "FILE", "FPREGSET", "info.si_signo"} {
+		require.Contains(t, out, n)
+	}
 }
 
 // crasher is a program that a signal ends deep in its functions: by a fault of

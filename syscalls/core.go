@@ -203,10 +203,10 @@ func (p *Process) prstatus(t *emu.Task, signo unix.Signal) *Struct {
 func (p *Process) coreIDs(s *Struct, pid int) {
 	s.Set("pr_pid", uint64(pid))
 	s.Set("pr_ppid", uint64(p.ppid()))
-	s.Set("pr_pgrp", uint64(unix.Getpgrp()))
-	if sid, err := unix.Getsid(0); err == nil {
-		s.Set("pr_sid", uint64(sid))
-	}
+	p.K.family.mu.Lock()
+	defer p.K.family.mu.Unlock()
+	s.Set("pr_pgrp", uint64(p.pgrp))
+	s.Set("pr_sid", uint64(p.sid))
 }
 
 // Flags of a task (include/linux/sched.h) that is dumped for a signal.

@@ -233,3 +233,17 @@ func TestHostSignalCore(t *testing.T) {
 	h := withCPU(t, archs.All[0], Config{}, nil)
 	require.False(t, h.K.HostSignal(h.T, unix.SIGQUIT))
 }
+
+// The notes tell of the group and session that the guest sees, not of the
+// host's.
+func TestCoreGroups(t *testing.T) {
+	for _, a := range archs.All {
+		g := withCPU(t, a, Config{}, nil)
+		g.P.pgrp, g.P.sid = 4711, 4712
+		for name, b := range map[string][]byte{"elf_prpsinfo": g.P.prpsinfo(), "elf_prstatus": g.P.prstatus(g.T, unix.SIGSEGV).Bytes()} {
+			l := a.Layout[name]
+			require.Equal(t, uint32(4711), a.Order.Uint32(b[l.Fields["pr_pgrp"].Off:]), "%s %s", a.Name, name)
+			require.Equal(t, uint32(4712), a.Order.Uint32(b[l.Fields["pr_sid"].Off:]), "%s %s", a.Name, name)
+		}
+	}
+}

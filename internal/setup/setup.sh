@@ -18,7 +18,7 @@ demo="libc6-armhf-cross libc6-powerpc-cross"
 cross="gcc-i686-linux-gnu gcc-arm-linux-gnueabihf gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-powerpc-linux-gnu gcc-powerpc64-linux-gnu"
 crosscxx="g++-i686-linux-gnu g++-arm-linux-gnueabihf g++-arm-linux-gnueabi g++-aarch64-linux-gnu g++-powerpc-linux-gnu g++-powerpc64-linux-gnu"
 crosslibc="libc6-dev-i386-cross libc6-dev-armhf-cross libc6-dev-armel-cross libc6-dev-arm64-cross libc6-dev-powerpc-cross libc6-dev-ppc64-cross"
-test="$cross $crosscxx $crosslibc qemu-user g++ binutils gdb-multiarch strace"
+test="$cross $crosscxx $crosslibc qemu-user g++ binutils gdb-multiarch elfutils strace"
 
 say() { echo "setup: $*" >&2; }
 
