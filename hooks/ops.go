@@ -153,7 +153,9 @@ type Ops struct {
 	// for, and with event 0 at the resume point if Report was asked for.
 	Quiesce func(c *Call, event Event) Resume
 	// Signal comes for a signal that was taken from the queue, and without one
-	// as SigReport and SigHandler say.
+	// as SigReport and SigHandler say. A report without a signal may be made one:
+	// fill in SignalReport.Info, put Call.Sigaction into Return if the guest's own
+	// disposition is to count, and answer SigDeliver.
 	Signal func(c *Call, s *SignalReport) Action
 	// SyscallEntry comes before number and arguments are looked at.
 	SyscallEntry func(c *Call, s *Syscall) Action
