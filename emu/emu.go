@@ -34,7 +34,7 @@ type Process struct {
 	group   atomic.Pointer[Status]
 	only    atomic.Pointer[Task] // all others are to end
 	tracing *tracing
-	without arch.Caps
+	caps    *arch.Caps // nil: the architecture's
 }
 
 // Tasks are the threads of the process that have not exited, the oldest first.

@@ -54,7 +54,7 @@ func (p *Process) Fork(pid int) (*Process, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", unix.ENOMEM, err), s.Release())
 	}
 	q := newProcess(pid, p.Arch, p.Model, s, cpu)
-	q.without = p.without
+	q.caps = p.caps
 	if err := cpu.copy(p.cpu); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}

@@ -34,7 +34,7 @@ func newProcess(pid int, a *arch.Arch, m *arch.Model, s *Space, cpu *CPU) *Proce
 // of p, as clone(2) with CLONE_VM does.
 func (p *Process) Share(pid int) *Process {
 	p.shares.Add(1)
-	return &Process{PID: pid, Arch: p.Arch, Model: p.Model, Space: p.Space, cpu: p.cpu, turns: p.turns, shares: p.shares, tracing: p.tracing, without: p.without}
+	return &Process{PID: pid, Arch: p.Arch, Model: p.Model, Space: p.Space, cpu: p.cpu, turns: p.turns, shares: p.shares, tracing: p.tracing, caps: p.caps}
 }
 
 // Close frees the engine and the memory, unless another process shares them.

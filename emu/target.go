@@ -32,7 +32,7 @@ type Target struct {
 	ended   bool
 	slots   []uint64
 	cache   stepper.Cache
-	plants  []uint64 // breakpoints of Plant
+	plants  []uint64        // breakpoints of Plant
 	ctx     context.Context // of the last resume
 	unwatch func() bool     // ends that its end wakes the task
 

@@ -177,14 +177,21 @@ func (t *Task) Step() Step {
 	return Step(t.step.Load())
 }
 
-// Caps are what tracers can ask of the process's tasks. The engine counts
-// instructions and branches itself, so that all guests have both kinds of
-// step, whatever arch.Code says of the hardware.
-func (p *Process) Caps() arch.Caps { return (arch.HasSingleStep | arch.HasBlockStep) &^ p.without }
+// Caps are the kinds of step that tracers can ask for of the process's tasks:
+// those of the architecture, arch.Code.Caps, unless SetCaps has chosen others.
+func (p *Process) Caps() arch.Caps {
+	if p.caps != nil {
+		return *p.caps
+	}
+	return p.Arch.Caps
+}
 
-// Without takes abilities away, so that tracers can be tested without them.
-// No task of the process may run.
-func (p *Process) Without(c arch.Caps) { p.without = c }
+// SetCaps chooses the kinds of step that tracers can ask for, also of children
+// and of programs that the process executes. The engine makes steps of both
+// kinds on every architecture: a tracer that wants them in software where
+// the hardware has none says so here. Tests take them away. No task of the
+// process may run.
+func (p *Process) SetCaps(c arch.Caps) { p.caps = &c }
 
 // Context is that of the run that is under way or was the last; before the
 // first it is the background. Any goroutine may call it.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/hooks"
 )
 
@@ -218,4 +219,56 @@ func ExampleEngine_Control() {
 	// Output:
 	// hello, world
 	// true <nil>
+}
+
+// count steps a program and tells how many instructions ran up to its n-th
+// system call. It knows nothing of the architecture: where that has no step, it
+// asks for one in software.
+func count(m *utemu.Machine, n int) (steps int) {
+	if !hooks.Of(m.Task()).HasSingleStep() {
+		m.Process().SetCaps(arch.HasSingleStep)
+	}
+	e := attach(m, &hooks.Ops{
+		Name:    "count",
+		Quiesce: func(*hooks.Call, hooks.Event) hooks.Resume { return hooks.SingleStep },
+		Signal: func(_ *hooks.Call, s *hooks.SignalReport) hooks.Action {
+			steps++
+			return hooks.Action{Resume: hooks.SingleStep, Signal: hooks.SigIgn}
+		},
+		SyscallEntry: func(*hooks.Call, *hooks.Syscall) hooks.Action {
+			if n--; n == 0 {
+				return hooks.Action{Resume: hooks.Detach}
+			}
+			return hooks.Action{Resume: hooks.SingleStep}
+		},
+	}, hooks.EventQuiesce|hooks.EventSignalCore|hooks.EventSyscallEntry)
+	if err := e.Control(hooks.SingleStep); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := m.Run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	return steps
+}
+
+// An engine that steps works unchanged on x86 and on 32-bit ARM, which has no
+// step of its own: there a plain request is refused.
+func ExampleTask_HasSingleStep() {
+	for _, name := range []string{"x86_64", "arm"} {
+		m := load(name, "hello")
+		t := hooks.Of(m.Task())
+		if !t.HasSingleStep() {
+			e := attach(m, &hooks.Ops{}, hooks.EventQuiesce)
+			fmt.Println(name+":", e.Control(hooks.SingleStep))
+			e.Control(hooks.Detach)
+		}
+		fmt.Println(name, count(m, 1) > 10)
+		m.Close()
+	}
+	// Output:
+	// hello, world
+	// x86_64 true
+	// arm: hooks: there is no such step
+	// hello, world
+	// arm true
 }

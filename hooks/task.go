@@ -530,6 +530,17 @@ func (t *Task) act(p *pass) {
 	}
 }
 
+// HasSingleStep tells whether engines can have the task single-stepped
+// (arch_has_single_step). Where it is false a request is refused with
+// ErrNoStep; emu.Process.SetCaps has steps made in software. Any goroutine may
+// call it.
+func (t *Task) HasSingleStep() bool { return t.target.HasSingleStep() }
+
+// HasBlockStep tells whether engines can have the task run from one taken branch
+// to the next (arch_has_block_step). Where it is false such a request is one for
+// a single step. Any goroutine may call it.
+func (t *Task) HasBlockStep() bool { return t.target.HasBlockStep() }
+
 // step arms a step. Where there is no such step the task runs freely, which
 // the engine that answered so is told by the log.
 func (t *Task) step(r Resume) {

@@ -160,15 +160,16 @@ func newMachine(t testing.TB, ctx context.Context, i *isa, p hooktest.Program, s
 		require.NoError(t, err)
 	}
 	g.Without = func(single, block bool) {
-		var c arch.Caps
+		c := arch.HasSingleStep | arch.HasBlockStep
 		if single {
-			c |= arch.HasSingleStep
+			c &^= arch.HasSingleStep
 		}
 		if block {
-			c |= arch.HasBlockStep
+			c &^= arch.HasBlockStep
 		}
-		k.Proc.Without(c)
+		k.Proc.SetCaps(c)
 	}
+	g.Without(false, false) // in software where the hardware has none
 	running, ran := make(chan struct{}), false
 	g.Run = func() (int, error) {
 		ran = true

@@ -58,6 +58,7 @@ func TestSteppedProgram(t *testing.T) {
 			require.NoError(t, err)
 
 			m = loadBin(t, a.Name, program, &stepped)
+			m.Process().SetCaps(arch.HasSingleStep)
 			pcs := []uint64{m.Process().CPU().Reg(a.PC)}
 			e, err := hooks.Attach(m.Task(), hooks.AttachCreate, &hooks.Ops{
 				Quiesce: func(*hooks.Call, hooks.Event) hooks.Resume { return hooks.SingleStep },
