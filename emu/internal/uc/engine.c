@@ -830,6 +830,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 	}
 	e->lone = e->missing = 0;
 	ue_now = outer;
+	ue_x86_take(e);
 	ue_lost_again(e);
 	e->stop.insns = e->count;
 	if (!e->stopped && r == UC_ERR_OK && pc_of(e) == 0) {
