@@ -32,13 +32,14 @@ type libcTarget struct {
 	vector  []string // what turns the vector unit on
 	sysroot string   // as a user would give it with -L
 	soft    bool     // floating point is done by the compiler's library
+	x87     bool     // has it
 	big     bool     // is of the other byte order than this machine
 	noPIE   bool     // Debian's libc has no start file for static-pie
 }
 
 var libcTargets = []libcTarget{
-	{name: "x86_64", arch: "x86_64", cc: "gcc", cxx: "g++", sysroot: "/"},
-	{name: "i386", arch: "i386", cc: "i686-linux-gnu-gcc", cxx: "i686-linux-gnu-g++",
+	{name: "x86_64", arch: "x86_64", cc: "gcc", cxx: "g++", x87: true, sysroot: "/"},
+	{name: "i386", arch: "i386", cc: "i686-linux-gnu-gcc", cxx: "i686-linux-gnu-g++", x87: true,
 		vector: []string{"-msse2"}, sysroot: "/usr/i686-linux-gnu"},
 	{name: "arm", arch: "arm", cc: "arm-linux-gnueabihf-gcc", cxx: "arm-linux-gnueabihf-g++", flags: []string{"-marm"},
 		vector: []string{"-mfpu=neon"}, sysroot: "/usr/arm-linux-gnueabihf", noPIE: true},
@@ -77,6 +78,7 @@ var libcLinks = []libcLink{
 type libcProgram struct {
 	dynamic bool   // is not for static linking
 	hard    bool   // looks at the floating-point unit
+	x87     bool   // computes on x87
 	vector  bool   // is built for the vector unit
 	plugin  string // a source that is built as a shared library, argument 2
 	order   bool   // reads binary files of this machine, its locale
@@ -88,16 +90,11 @@ var libcPrograms = map[string]libcProgram{
 	"dl.c":       {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
 	"locale.c":   {order: true},
 	"library.cc": {slow: true},
+	"fenv.c":     {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"integer.c":  {flags: []string{"-latomic"}},
 	"rounding.c": {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"vector.c":   {vector: true},
-}
-
-// libcKnown is what is known to fail, by "program target link" with "*" for
-// any, and why. What passes although it is here fails the test.
-var libcKnown = map[string]string{
-	"rounding.c x86_64 *": "the library raises no flags for exceptions of SSE",
-	"rounding.c i386 *":   "the library raises no flags for exceptions but division by zero",
+	"x87.c":      {x87: true, flags: []string{"-msse2", "-frounding-math", "-fno-builtin"}},
 }
 
 // TestLibc holds programs on glibc to what they print natively, on every
@@ -108,7 +105,7 @@ func TestLibc(t *testing.T) {
 	for i, src := range libcSources(t) {
 		for j, target := range libcTargets {
 			prog := libcPrograms[src]
-			if prog.hard && target.soft || prog.order && target.big {
+			if prog.hard && target.soft || prog.x87 && !target.x87 || prog.order && target.big {
 				continue
 			}
 			ways := libcWays(src, target)
@@ -164,12 +161,6 @@ func libcCompare(t *testing.T, src string, target libcTarget, link libcLink) {
 		c.Sysroot = target.sysroot
 	}
 	got := libcRun(t, c)
-	for _, key := range []string{src + " " + target.name + " " + link.name, src + " " + target.name + " *", src + " * *"} {
-		if why, ok := libcKnown[key]; ok {
-			require.NotEqual(t, want, got, "%s passes although it is known to fail: %s", key, why)
-			return
-		}
-	}
 	require.Equal(t, want, got)
 }
 

@@ -153,7 +153,7 @@ func (r record) sigaction() string {
 
 // siCode is the name of a si_code of a signal.
 func (c *call) siCode(sig, code int) string {
-	t := tables["sicode"+strconv.Itoa(sig)]
+	t := tables()["sicode"+strconv.Itoa(sig)]
 	if n := lookup("sicode").name(c.a, uint64(code)); n != "" {
 		return n
 	}

@@ -23,7 +23,7 @@ type named struct {
 }
 
 // tables are all tables by their names.
-var tables = parseTables(nameText)
+var tables = sync.OnceValue(func() map[string]*table { return parseTables(nameText) })
 
 func parseTables(text string) map[string]*table {
 	out := map[string]*table{}
@@ -57,7 +57,7 @@ func parseTables(text string) map[string]*table {
 // lookup is the table of a name; one that is not there is a mistake in the
 // tables of signatures or structures.
 func lookup(name string) *table {
-	t := tables[name]
+	t := tables()[name]
 	if t == nil {
 		panic("strace: no table of names " + name)
 	}

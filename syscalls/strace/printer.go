@@ -52,7 +52,10 @@ type Printer struct {
 }
 
 // NewPrinter makes a Printer.
-func NewPrinter(s Style) *Printer { return &Printer{Style: s, calls: map[*emu.Task]*call{}} }
+func NewPrinter(s Style) *Printer {
+	signatures() // what it prints without a call is made with them
+	return &Printer{Style: s, calls: map[*emu.Task]*call{}}
+}
 
 // call is one system call of a task.
 type call struct {
@@ -222,9 +225,9 @@ func (c *call) identify() {
 
 // demultiplex turns a call that stands for many into the one it stands for.
 func (c *call) demultiplex(table string, args func(name string) ([6]uint64, bool)) {
-	name := tables[table].name(c.a, c.args[0]&0xffff)
+	name := tables()[table].name(c.a, c.args[0]&0xffff)
 	name = strings.ToLower(strings.TrimPrefix(name, "SYS_"))
-	sig := signatures[name]
+	sig := signatures()[name]
 	if sig == nil {
 		return
 	}

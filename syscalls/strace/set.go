@@ -112,7 +112,7 @@ func parseMember(tok string) (func(string) bool, error) {
 		}
 		if letter := classes[class]; letter != "" {
 			return func(n string) bool {
-				s := signatures[n]
+				s := signatures()[n]
 				return s != nil && strings.Contains(s.classes, letter)
 			}, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/utemu/utemu/emu/arch"
 )
@@ -41,16 +42,14 @@ type argument struct {
 }
 
 // signatures are those of all calls by name. See signatureText for the form.
-var signatures map[string]*signature
-
-// init fills the tables, each from those before it.
-func init() {
+// They are made, with all that they need, when somebody asks: most runs do not.
+var signatures = sync.OnceValue(func() map[string]*signature {
 	defineValues()
 	defineDecoders()
 	defineMeanings()
 	structures = parseStructures(structureText)
-	signatures = parseSignatures(signatureText)
-}
+	return parseSignatures(signatureText)
+})
 
 func parseSignatures(text string) map[string]*signature {
 	out := map[string]*signature{}
@@ -139,7 +138,7 @@ func signatureOf(a *arch.Arch, name string) *signature {
 	case name == "sigsuspend" && a.ABI.SuspendThird:
 		name = "sigsuspend3"
 	}
-	if s := signatures[name]; s != nil {
+	if s := signatures()[name]; s != nil {
 		return s
 	}
 	return rawSignature(6)

@@ -21,7 +21,7 @@ type field struct {
 	bytes func(c *call, b []byte) string // instead of value
 }
 
-// structures are all by name. See structureText for the form.
+// structures are all by name; signatures makes them. See structureText for the form.
 var structures map[string]*structure
 
 func parseStructures(text string) map[string]*structure {

@@ -863,6 +863,7 @@ uc_err ue_drive(struct ue *e)
 static uc_err done(struct ue *e, uc_err r)
 {
 	e->lone = e->missing = 0;
+	ue_x86_take(e);
 	ue_lost_again(e);
 	e->stop.insns = e->count;
 	if (!e->stopped && r == UC_ERR_OK && pc_of(e) == 0) {

@@ -136,7 +136,8 @@ struct ue {
 	uint64_t at;      // with a hook on each instruction: the one that runs
 	int interrupt;    // somebody asked for a stop
 	pthread_mutex_t lock; // between ue_interrupt and changes of hooked
-	void *cpu;        // CPUState, once known
+	void *cpu;        // CPUState, once known, with the shim
+	void *state;      // the same, without it too
 	uc_context *fault; // stock engine: registers at the first fault of a run
 	bool restore;
 	uint64_t recent[UE_RECENT]; // the last instructions that a hook has seen
@@ -258,6 +259,7 @@ void ue_sites_in(struct ue *e);
 
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
+bool ue_x86_bound(void);                         // those of floatx86.c
 void ue_shim_exit(void *cpu);                    // asks a run to end at the next block, which is exact if
 bool ue_float_shared(void); // the two PowerPCs have one floating point
 void ue_float_wrong(bool);  // which cannot be mended
@@ -269,6 +271,19 @@ void ue_shim_translated(struct ue *e, uint64_t pc);
 void ue_shim_refill(struct ue *e, uint64_t addr); // the page is not watched for writes any more
 void ue_shim_flush(struct ue *e); // the TLB
 void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations);
+
+// Floating point of x86, floatx86.c: where in the state of a CPU its parts lie.
+struct ue_x86_places {
+	bool found;
+	uint32_t env;              // from the CPU on, the others from env on
+	uint32_t mxcsr, fpsw, fpcw; // registers
+	uint32_t sse, x87;         // exceptions collected
+	uint32_t top, tags;        // of the stack
+	uint32_t st, st_size;      // its registers, and how far one is from the next
+};
+void ue_x86_found(const struct ue_x86_places *p);
+uint32_t ue_x86_env(struct ue *e);
+void ue_x86_take(struct ue *e); // brings what has been raised to MXCSR and the status word
 
 // Trace records from the shim.
 void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v);

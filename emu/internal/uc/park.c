@@ -108,6 +108,7 @@ bool ue_park(struct ue *e)
 	if (e->stack == NULL || !e->shim || e->trace != 0 || e->wrote)
 		return false;
 	e->parked = true;
+	ue_x86_take(e);
 	ue_swap(&e->inner, e->outer);
 	return !e->unpark;
 }

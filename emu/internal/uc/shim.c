@@ -227,7 +227,10 @@ static bool forgets(struct ue *e, uint32_t flags)
 	int NAME(cpu_exec_##S)(void *uc, void *cpu) \
 	{ \
 		struct ue *e = ue_now.e; \
-		if (e == NULL || e->uc != uc || !e->shim) \
+		if (e == NULL || e->uc != uc) \
+			return real_cpu_exec_##S(uc, cpu); \
+		e->state = cpu; \
+		if (!e->shim) \
 			return real_cpu_exec_##S(uc, cpu); \
 		ue_now.cpu = cpu; \
 		__atomic_store_n(&e->cpu, cpu, __ATOMIC_SEQ_CST); \
@@ -335,18 +338,18 @@ static bool forgets(struct ue *e, uint32_t flags)
 	\
 	static bool bind_##S(void) \
 	{ \
-		return FIND(cpu_exec_##S) && FIND(tlb_set_page_with_attrs_##S) && FIND(tb_gen_code_##S) && \
-		       FIND(tlb_set_dirty_##S) && FIND(tlb_flush_page_##S) && FIND(tlb_flush_##S) && \
-		       FIND(cpu_loop_exit_##S) && FIND(cpu_loop_exit_noexc_##S) && FIND(cpu_restore_state_##S) && \
-		       FIND(check_exit_request_##S) && \
-		       FIND(helper_ret_stb_mmu_##S) && FIND(helper_le_stw_mmu_##S) && FIND(helper_be_stw_mmu_##S) && \
-		       FIND(helper_le_stl_mmu_##S) && FIND(helper_be_stl_mmu_##S) && FIND(helper_le_stq_mmu_##S) && \
-		       FIND(helper_be_stq_mmu_##S) && FIND(helper_ret_ldub_mmu_##S) && FIND(helper_le_lduw_mmu_##S) && \
-		       FIND(helper_be_lduw_mmu_##S) && FIND(helper_le_ldul_mmu_##S) && FIND(helper_be_ldul_mmu_##S) && \
-		       FIND(helper_le_ldq_mmu_##S) && FIND(helper_be_ldq_mmu_##S) && \
-		       FIND(cpu_ldub_mmuidx_ra_##S) && FIND(cpu_ldsb_mmuidx_ra_##S) && FIND(cpu_lduw_mmuidx_ra_##S) && \
-		       FIND(cpu_ldsw_mmuidx_ra_##S) && FIND(cpu_ldl_mmuidx_ra_##S) && FIND(cpu_ldq_mmuidx_ra_##S) && \
-		       FIND(cpu_stb_mmuidx_ra_##S) && FIND(cpu_stw_mmuidx_ra_##S) && FIND(cpu_stl_mmuidx_ra_##S) && \
+		return FIND(cpu_exec_##S) & FIND(tlb_set_page_with_attrs_##S) & FIND(tb_gen_code_##S) & \
+		       FIND(tlb_set_dirty_##S) & FIND(tlb_flush_page_##S) & FIND(tlb_flush_##S) & \
+		       FIND(cpu_loop_exit_##S) & FIND(cpu_loop_exit_noexc_##S) & FIND(cpu_restore_state_##S) & \
+		       FIND(check_exit_request_##S) & \
+		       FIND(helper_ret_stb_mmu_##S) & FIND(helper_le_stw_mmu_##S) & FIND(helper_be_stw_mmu_##S) & \
+		       FIND(helper_le_stl_mmu_##S) & FIND(helper_be_stl_mmu_##S) & FIND(helper_le_stq_mmu_##S) & \
+		       FIND(helper_be_stq_mmu_##S) & FIND(helper_ret_ldub_mmu_##S) & FIND(helper_le_lduw_mmu_##S) & \
+		       FIND(helper_be_lduw_mmu_##S) & FIND(helper_le_ldul_mmu_##S) & FIND(helper_be_ldul_mmu_##S) & \
+		       FIND(helper_le_ldq_mmu_##S) & FIND(helper_be_ldq_mmu_##S) & \
+		       FIND(cpu_ldub_mmuidx_ra_##S) & FIND(cpu_ldsb_mmuidx_ra_##S) & FIND(cpu_lduw_mmuidx_ra_##S) & \
+		       FIND(cpu_ldsw_mmuidx_ra_##S) & FIND(cpu_ldl_mmuidx_ra_##S) & FIND(cpu_ldq_mmuidx_ra_##S) & \
+		       FIND(cpu_stb_mmuidx_ra_##S) & FIND(cpu_stw_mmuidx_ra_##S) & FIND(cpu_stl_mmuidx_ra_##S) & \
 		       FIND(cpu_stq_mmuidx_ra_##S); \
 	}
 
@@ -547,17 +550,17 @@ CALLED(void, cpu_exit, (void *));
 
 static bool bind_several(void)
 {
-	return FIND(helper_lmw_ppc) && FIND(helper_stmw_ppc) && FIND(helper_lsw_ppc) && FIND(helper_stsw_ppc) && FIND(helper_lswx_ppc) &&
-	       FIND(helper_lmw_ppc64) && FIND(helper_stmw_ppc64) && FIND(helper_lsw_ppc64) && FIND(helper_stsw_ppc64) &&
+	return FIND(helper_lmw_ppc) & FIND(helper_stmw_ppc) & FIND(helper_lsw_ppc) & FIND(helper_stsw_ppc) & FIND(helper_lswx_ppc) &
+	       FIND(helper_lmw_ppc64) & FIND(helper_stmw_ppc64) & FIND(helper_lsw_ppc64) & FIND(helper_stsw_ppc64) &
 	       FIND(helper_lswx_ppc64);
 }
 
 static bool bind_more(void)
 {
-	return FIND(cpu_exit) && FIND(cpu_ldl_code_ppc) && FIND(helper_inb_x86_64) && FIND(helper_inw_x86_64) && FIND(helper_inl_x86_64) &&
-	       FIND(helper_outb_x86_64) && FIND(helper_outw_x86_64) && FIND(helper_outl_x86_64) &&
-	       FIND(helper_yield_arm) && FIND(helper_wfe_arm) &&
-	       FIND(helper_dcbz_ppc) && FIND(helper_dcbz_ppc64) && FIND(helper_dc_zva_aarch64) && bind_several();
+	return FIND(cpu_exit) & FIND(cpu_ldl_code_ppc) & FIND(helper_inb_x86_64) & FIND(helper_inw_x86_64) & FIND(helper_inl_x86_64) &
+	       FIND(helper_outb_x86_64) & FIND(helper_outw_x86_64) & FIND(helper_outl_x86_64) &
+	       FIND(helper_yield_arm) & FIND(helper_wfe_arm) &
+	       FIND(helper_dcbz_ppc) & FIND(helper_dcbz_ppc64) & FIND(helper_dc_zva_aarch64) & bind_several();
 }
 
 // ---- by architecture
@@ -644,13 +647,15 @@ void ue_shim_restore(void)
 void ue_shim_exit(void *cpu) { real_cpu_exit(cpu); }
 
 // The functions must be bound before any engine runs, since the library calls
-// ours whether or not an engine wants the shim.
-static bool bound;
+// ours whether or not an engine wants the shim, and some may not be there.
+static bool bound, x86;
 
 __attribute__((constructor)) static void bind_all(void)
 {
 	ue_float_bind();
-	bound = bind_x86_64() && bind_arm() && bind_aarch64() && bind_ppc() && bind_ppc64() && bind_more();
+	x86 = ue_x86_bind();
+	bound = bind_x86_64() & bind_arm() & bind_aarch64() & bind_ppc() & bind_ppc64() & bind_more();
 }
 
 bool ue_shim_bound(void) { return bound; }
+bool ue_x86_bound(void) { return x86; }

@@ -29,5 +29,6 @@
 #endif
 
 void ue_float_bind(void); // float.c
+bool ue_x86_bind(void);   // floatx86.c
 
 #endif

@@ -70,6 +70,10 @@ func Open(c Config) (*Engine, error) {
 	if !c.Stock {
 		why = shimTrouble(c)
 	}
+	if c.Arch == ucnum.ARCH_X86 {
+		// Where that fails no exceptions are seen, as in the library.
+		floatX86.Do(func() { _ = mendX86(c) })
+	}
 	e, err := open(c, why == "")
 	if err != nil {
 		return nil, err
