@@ -60,6 +60,19 @@ func sysPidfdOpen(c *Ctx) (uint64, error) {
 	return c.install(f, true)
 }
 
+// target is the process that pidfd_send_signal(2) sends to: before there were
+// pidfds, a directory in /proc stood for one (tgid_pidfd_to_pid).
+func (c *Ctx) target(f *File) (int, error) {
+	p := f.proc.p
+	switch {
+	case p == nil || f.proc.path != "." || f.proc.ts != nil:
+		return c.pidOf(f)
+	case c.K.process(p.P.PID) != p:
+		return 0, unix.ESRCH
+	}
+	return p.P.PID, nil
+}
+
 // pidOf is the process that a pidfd stands for: EBADF if it is none, ESRCH if
 // the process has been waited for.
 func (c *Ctx) pidOf(f *File) (int, error) {

@@ -319,7 +319,7 @@ func sysPidfdSendSignal(c *Ctx) (uint64, error) {
 	if flags != 0 || !validSignal(no) {
 		return 0, unix.EINVAL
 	}
-	pid, err := c.pidOf(f)
+	pid, err := c.target(f)
 	if err != nil {
 		return 0, err
 	}

@@ -52,6 +52,12 @@ static void pidfds(void)
 	CHECK(close(fd) == 0);
 	p = child();
 	fd = syscall(SYS_pidfd_open, p, 0);
+	char dir[32];
+	sprintf(dir, "/proc/%d", p);
+	int procfd = open(dir, O_RDONLY | O_DIRECTORY);
+	CHECK(procfd >= 0);
+	CHECK(syscall(SYS_pidfd_send_signal, procfd, 0, NULL, 0) == 0);
+	CHECK(close(procfd) == 0);
 	CHECK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0);
 	CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_code == CLD_KILLED && si.si_status == SIGTERM && close(fd) == 0);
 	ERR(EINVAL, syscall(SYS_pidfd_open, p, 77));
