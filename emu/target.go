@@ -40,9 +40,10 @@ type Target struct {
 }
 
 var (
-	_ stepper.Slotter = (*Target)(nil)
-	_ stepper.Cacher  = (*Target)(nil)
-	_ stepper.Planter = (*Target)(nil)
+	_ stepper.Slotter  = (*Target)(nil)
+	_ stepper.Cacher   = (*Target)(nil)
+	_ stepper.Planter  = (*Target)(nil)
+	_ stepper.Reserver = (*Target)(nil)
 )
 
 // NewTarget makes a target of a task that does not run. It fails if something
@@ -401,6 +402,9 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	}
 	return stepper.Stop{}, false, nil
 }
+
+// DropReservation implements stepper.Reserver.
+func (g *Target) DropReservation() error { return g.t.Proc.cpu.dropReservation() }
 
 // Plant implements stepper.Planter.
 func (g *Target) Plant(at uint64, code []byte) bool {

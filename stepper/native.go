@@ -12,6 +12,9 @@ type Native struct {
 	// Split stops inside sequences of load with reservation and conditional
 	// store too. That works on targets that keep the reservation.
 	Split bool
+	// Faithful is Split as hardware has it: each stop drops the reservation of a
+	// target that is a Reserver, so that the store fails.
+	Faithful bool
 }
 
 // Name implements Strategy.
@@ -30,7 +33,7 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	if m != Insn {
 		return n.block(ctx, t, m)
 	}
-	if t.Arch().Exclusives && !n.Split && t.Caps()&CanStops != 0 && opens(t) {
+	if t.Arch().Exclusives && !n.split() && t.Caps()&CanStops != 0 && opens(t) {
 		i, err := here(t)
 		if err == nil {
 			return n.insn(ctx, t, i)
@@ -85,12 +88,17 @@ func (n Native) one(ctx context.Context, t Target) (Stop, error) {
 	if st.Why == InsnLimit {
 		st.Why = Stepped
 	}
+	if r, ok := t.(Reserver); ok && n.Faithful && err == nil && st.Why != Exited {
+		err = r.DropReservation()
+	}
 	return st, err
 }
 
+func (n Native) split() bool { return n.Split || n.Faithful }
+
 // insn steps over i, which is at the PC.
 func (n Native) insn(ctx context.Context, t Target, i arch.Insn) (Stop, error) {
-	if i.Is(arch.IsLoadLink) && !n.Split {
+	if i.Is(arch.IsLoadLink) && !n.split() {
 		if ends, ok := sequence(t, i); ok {
 			return stepTo(ctx, t, ends)
 		}
