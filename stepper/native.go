@@ -42,26 +42,35 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	return n.one(ctx, t)
 }
 
-// block makes a step of a block: in one run as long as where that ends tells
-// whether the branch was taken.
+// block makes a step of a block: in one run as long as where branches lead to
+// tells whether they were taken.
 func (n Native) block(ctx context.Context, t Target, m Mode) (Stop, error) {
+	c := cacheOf(t)
+	if c == nil {
+		return block(ctx, t, m, n.insn, runToAddress)
+	}
 	for {
-		i, ok := endOf(t)
-		if !ok || !tells(t.Arch(), &i) {
+		i, ok := c.endOf(t, m == BlockAny)
+		ends := tells(t.Arch(), &i)
+		start := pc(t)
+		if !ok || !ends && i.PC == start {
 			return block(ctx, t, m, n.insn, runToAddress)
 		}
-		start := pc(t)
-		st, err := t.Resume(ctx, Limit{Stops: []uint64{i.PC}, Past: true, Events: true})
+		c.stop[0] = i.PC
+		st, err := t.Resume(ctx, Limit{Stops: c.stop[:], Past: ends, Taken: true, Events: true})
 		if err != nil {
 			return st, err
 		}
-		if st.Why == Signal && st.Fetch && st.PC-start > i.PC-start {
+		switch {
+		case st.Why == TakenBranch:
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: true}, nil
+		case st.Why == Signal && st.Fetch && st.PC-start > i.PC-start:
 			t.Amend(Stop{}) // the branch is done, and the fault will come again
-		} else if st.Why != Address {
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: true}, nil
+		case st.Why != Address:
 			return st, nil
-		}
-		if taken := st.PC != t.Arch().After(i).PC || !i.Is(arch.IsCond); taken || m == BlockAny {
-			return Stop{Why: TakenBranch, PC: st.PC, Taken: taken}, nil
+		case ends: // not taken, or to the next instruction
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: !i.Is(arch.IsCond)}, nil
 		}
 		if err := ctx.Err(); err != nil {
 			return Stop{}, err
