@@ -6,6 +6,10 @@ import (
 	"github.com/utemu/utemu/stepper"
 )
 
+// fromOutside are calls that bring in what may be random, or of the moment: from
+// /dev/urandom and /proc, say.
+var fromOutside = map[string]output{"read": {arg: 1}, "pread64": {arg: 1}, "recvfrom": {arg: 1}}
+
 // Agree gives all contestants what a system call has told the first, where that
 // is nothing two runs agree on: clocks, random bytes, the machine's state. It is
 // for stepper.Compare; process numbers each has of its own.
@@ -25,10 +29,14 @@ func Agree(cs []stepper.Contestant, stops []stepper.Stop) error {
 		arg[0] = a.ABI.OrigArg
 	}
 	var c call
+	name := ""
 	for _, n := range a.Sysnum {
 		if uint64(n.Nr) == r.Reg(nr) {
-			c = calls[n.Name]
+			name, c = n.Name, calls[n.Name]
 		}
+	}
+	if o, ok := fromOutside[name]; ok {
+		c.out = []output{o}
 	}
 	if c.why == whyPID || c.place != placeNone {
 		return nil
