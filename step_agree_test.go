@@ -25,7 +25,7 @@ func TestCompare(t *testing.T) {
 						g, _ := stepTarget(t, path)
 						cs = append(cs, stepper.Contestant{Name: s.Name(), Target: g, Strategy: s})
 					}
-					_, d, err := stepper.Compare(context.Background(), m, 3000, cs, nil)
+					_, d, err := stepper.Compare(context.Background(), m, 3000, cs, nil, nil)
 					require.NoError(t, err)
 					require.Nil(t, d)
 					for k := range cs { // to the ends, without steps

@@ -290,22 +290,47 @@ func (c *CPU) run(l stepper.Limit, own ...uint64) (stepper.Why, arch.Exception, 
 		c.forget()
 		return 0, arch.Exception{}, fmt.Errorf("emu: %s engine at %#x: %w", c.arch.Name, pc, err)
 	}
+	why, exc := c.conclude(st, l.Insns)
+	if why == planted && !slices.Contains(own, st.PC) {
+		c.eng.Real() // it is for others too
+	}
+	return why, exc, nil
+}
+
+// conclude says what a run has come to.
+func (c *CPU) conclude(st uc.Stop, insns uint64) (stepper.Why, arch.Exception) {
 	if c.opts.Warn != nil && c.eng.WrongFloat() {
 		c.opts.Warn("this libunicorn computes wrong floating point results for 64-bit PowerPC: 2.1 does not")
 		c.opts.Warn = nil
 	}
 	c.between = st.Between
 	e, why := exception(st)
-	if st.Kind == uc.KindInterrupt && l.Insns != 0 && st.Insns >= l.Insns {
+	if st.Kind == uc.KindInterrupt && insns != 0 && st.Insns >= insns {
 		why = stepper.InsnLimit // which came at the same border
 	}
 	if why != stepper.Exception {
-		c.stopped(&st)
+		c.stopped(st.PC)
 	}
-	if why == planted && !slices.Contains(own, st.PC) {
-		c.eng.Real() // it is for others too
+	return why, e
+}
+
+// waits tells whether the engine's run is parked and can go on: nothing that it
+// knows has been changed.
+func (c *CPU) waits() bool {
+	i := c.index[c.arch.PC]
+	return c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked
+}
+
+// step runs one instruction where waits is true. It is false if that did not
+// just end; conclude then says what Last of the engine is.
+func (c *CPU) step() (bool, error) {
+	pc, ok, err := c.eng.StepFile(&c.core)
+	c.core.Dirty = 0
+	c.valid, c.some = true, 0
+	if ok {
+		c.stopped(pc)
 	}
-	return why, e, nil
+	return ok, err
 }
 
 // plant writes a breakpoint instruction to private memory, so that the engine
@@ -325,7 +350,7 @@ func (c *CPU) plant(at uint64, code []byte) bool {
 // enter runs the engine, from where it is parked if it can.
 func (c *CPU) enter(l uc.Limit) (st uc.Stop, err error) {
 	i := c.index[c.arch.PC]
-	if c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken || c.eng.Planted()) {
+	if c.waits() && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken || c.eng.Planted()) {
 		st, err = c.eng.ContinueFile(l, &c.core)
 	} else {
 		c.load()
@@ -343,18 +368,18 @@ func (c *CPU) enter(l uc.Limit) (st uc.Stop, err error) {
 
 // stopped notes where a run has stopped. Of a parked one the other registers
 // are not fetched before somebody asks for them.
-func (c *CPU) stopped(st *uc.Stop) {
+func (c *CPU) stopped(pc uint64) {
 	i := c.index[c.arch.PC]
-	c.core.Vals[i] = st.PC
+	c.core.Vals[i] = pc
 	if !c.eng.Parked() {
 		c.core.Dirty |= 1 << i
 		return
 	}
-	c.parked = st.PC
+	c.parked = pc
 	c.valid, c.some = false, 1<<i
 	if c.arch.Engine.PC != nil {
 		i := c.index[c.arch.Engine.Status]
-		c.core.Vals[i] = st.Status
+		c.core.Vals[i] = c.eng.Status()
 		c.some |= 1 << i
 	}
 }

@@ -56,3 +56,19 @@ func (c *CPU) restore(s *cpuState) error {
 	c.forget()
 	return nil
 }
+
+// dropReservation makes the CPU forget what it has a reservation for.
+func (c *CPU) dropReservation() error {
+	r, err := c.reservation()
+	if err != nil || r.none == nil {
+		return err
+	}
+	c.flush()
+	now, err := c.eng.Save()
+	if err != nil {
+		return fmt.Errorf("emu: registers of a task: %w", err)
+	}
+	now.Put(r.off, r.none)
+	c.forget()
+	return c.eng.Restore(now)
+}

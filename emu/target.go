@@ -40,9 +40,10 @@ type Target struct {
 }
 
 var (
-	_ stepper.Slotter = (*Target)(nil)
-	_ stepper.Cacher  = (*Target)(nil)
-	_ stepper.Planter = (*Target)(nil)
+	_ stepper.Slotter  = (*Target)(nil)
+	_ stepper.Cacher   = (*Target)(nil)
+	_ stepper.Planter  = (*Target)(nil)
+	_ stepper.Reserver = (*Target)(nil)
 )
 
 // NewTarget makes a target of a task that does not run. It fails if something
@@ -265,6 +266,11 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 	if g.ended {
 		return stepper.Stop{}, stepper.ErrExited
 	}
+	if l.Insns == 1 && g.brisk(ctx, &l) {
+		if st, done, err := g.briefly(l.Events); err != nil || done {
+			return st, err
+		}
+	}
 	if !g.held {
 		if err := t.acquire(); err != nil {
 			return stepper.Stop{}, err
@@ -288,6 +294,58 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 			return st, err
 		}
 	}
+}
+
+// brisk tells whether a step can be made without all that a resume looks after:
+// nothing has come up since the last one, whose run is parked.
+func (g *Target) brisk(ctx context.Context, l *stepper.Limit) bool {
+	t := g.t
+	p := t.Proc
+	if !g.held || ctx != g.ctx || g.fault != nil || l.Hold || l.Settle || len(l.Stops) != 0 || t.status != nil || t.broken != nil ||
+		!p.tracing.set || p.tracing.last != nil || p.Space.shared || p.cpu.ctx != nil || p.turns.wanted.Load() || p.group.Load() != nil || p.only.Load() != nil || !p.cpu.waits() {
+		return false
+	}
+	a := p.Arch
+	return a.BreakIT == nil || a.State(p.cpu) == 0
+}
+
+// briefly makes such a step. It is false if the resume is to go on.
+func (g *Target) briefly(events bool) (stepper.Stop, bool, error) {
+	cpu := g.t.Proc.cpu
+	g.stop, g.events = nil, events
+	if err := g.t.kernel.Pending(g.t); err != nil {
+		return stepper.Stop{}, true, err
+	}
+	if st, ok := g.tell(); ok || !cpu.waits() {
+		st.PC = g.Regs().Reg(g.Arch().PC)
+		return st, ok, nil
+	}
+	pc := cpu.parked
+	ok, err := cpu.step()
+	if ok && cpu.parked != pc || err != nil {
+		return stepper.Stop{Why: stepper.InsnLimit, PC: cpu.parked}, true, err
+	}
+	done := ok
+	if !ok {
+		why, exc := cpu.conclude(cpu.eng.Last(), 1)
+		_, done, err = g.act(why, exc, stepper.Limit{Insns: 1}, pc)
+	}
+	ran, again, err := g.judge(pc, done, err)
+	if again {
+		ran, err = g.single(pc)
+	}
+	if err != nil {
+		return stepper.Stop{}, true, err
+	}
+	st, told := g.tell()
+	if !told && !ran {
+		return st, false, nil
+	}
+	if !told {
+		st.Why = stepper.InsnLimit
+	}
+	st.PC = g.Regs().Reg(g.Arch().PC)
+	return st, true, nil
 }
 
 // under has the end of ctx wake the task from now on.
@@ -379,6 +437,13 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	if err != nil {
 		return stepper.Stop{}, false, err
 	}
+	return g.act(why, exc, l, start)
+}
+
+// act acts on the stop of a run from start on.
+func (g *Target) act(why stepper.Why, exc arch.Exception, l stepper.Limit, start uint64) (stepper.Stop, bool, error) {
+	t := g.t
+	cpu, tr := t.Proc.cpu, t.Proc.tracing
 	if why == stepper.Exception {
 		err := t.exception(exc)
 		if err != nil || g.stop != nil || t.status != nil {
@@ -401,6 +466,9 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	}
 	return stepper.Stop{}, false, nil
 }
+
+// DropReservation implements stepper.Reserver.
+func (g *Target) DropReservation() error { return g.t.Proc.cpu.dropReservation() }
 
 // Plant implements stepper.Planter.
 func (g *Target) Plant(at uint64, code []byte) bool {
@@ -500,17 +568,26 @@ func (g *Target) insn() (bool, error) {
 func (g *Target) single(pc uint64) (bool, error) {
 	for {
 		_, done, err := g.run(stepper.Limit{Insns: 1})
-		switch {
-		case err == nil && g.stop != nil && g.stop.Fetch && g.Regs().Reg(g.Arch().PC) != pc:
-			// The branch is done; that there is nothing at its end comes next.
-			g.fault, g.stop = nil, nil
-			return true, nil
-		case err != nil || g.stop != nil || g.t.status != nil:
-			return false, err
-		case g.Regs().Reg(g.Arch().PC) != pc || done && !g.t.again():
-			return true, nil
+		if ran, again, err := g.judge(pc, done, err); !again {
+			return ran, err
 		}
 	}
+}
+
+// judge tells whether an instruction at pc has come to its end by a run, or is to
+// be run again.
+func (g *Target) judge(pc uint64, done bool, err error) (ran, again bool, _ error) {
+	switch {
+	case err == nil && g.stop != nil && g.stop.Fetch && g.Regs().Reg(g.Arch().PC) != pc:
+		// The branch is done; that there is nothing at its end comes next.
+		g.fault, g.stop = nil, nil
+		return true, false, nil
+	case err != nil || g.stop != nil || g.t.status != nil:
+		return false, false, err
+	case g.Regs().Reg(g.Arch().PC) != pc || done && !g.t.again():
+		return true, false, nil
+	}
+	return false, true, nil
 }
 
 // slot runs an instruction in an IT block of Thumb, which the library would run

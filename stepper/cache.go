@@ -11,8 +11,9 @@ import (
 // one target.
 type Cache struct {
 	insns  [1 << 9]arch.Insn
-	blocks [1 << 8]straightRun
+	blocks [1 << 8]plainRun
 	buf    [maxCached]byte
+	stop   [1]uint64
 }
 
 // Cacher is a Target that keeps a Cache for strategies, which decode each
@@ -22,11 +23,14 @@ type Cacher interface{ Cache() *Cache }
 // maxCached is how many bytes of a straight run are kept.
 const maxCached = 256
 
-// straightRun is a run without a branch, up to the instruction last that ends it.
-type straightRun struct {
-	code []byte // of all but last
+// plainRun is code in which it shows from where a branch leads to if it was
+// taken, up to the instruction last, which is taken always, or is one of which
+// that cannot be said.
+type plainRun struct {
+	code []byte // with last
 	pc   uint64
 	last arch.Insn
+	any  bool // the first branch is the last instruction, whatever it is
 }
 
 // cacheOf is the target's cache, nil if it has none or the instruction set state
@@ -82,37 +86,39 @@ func opens(t Target) bool {
 	return err == nil && i.Is(arch.IsLoadLink)
 }
 
-// endOf finds the instruction that ends the straight run from the PC; it is
-// false where the run ends otherwise, with code that cannot be read or because
-// it is long.
-func endOf(t Target) (last arch.Insn, ok bool) {
-	c := cacheOf(t)
-	if c == nil {
-		return arch.Insn{}, false
-	}
+// endOf finds the end of the plain run from the PC; it is false where there is no
+// such end, because code cannot be read or the run is long.
+func (c *Cache) endOf(t Target, any bool) (last arch.Insn, ok bool) {
 	at := pc(t)
 	r := &c.blocks[place(at, len(c.blocks))]
-	if r.last.Len != 0 && r.pc == at && c.same(t, r.code, at) && c.same(t, r.last.Bytes(), r.last.PC) {
+	if r.last.Len != 0 && r.pc == at && r.any == any && c.same(t, r.code, at) {
 		return r.last, true
 	}
 	i, err := here(t)
+	for n := 0; err == nil && goesOn(t.Arch(), &i, any); n++ {
+		if i.End()-at > maxCached-16 || t.Arch().Addr(i.End()) < i.PC {
+			return i, false
+		}
+		i, err = t.Arch().Follow(i, t.Mem())
+	}
 	if err != nil {
 		return i, false
 	}
-	for n := 0; !i.Is(blockEnds); n++ {
-		if n == maxScan || t.Arch().Addr(i.End()) < i.PC {
-			return i, false
-		}
-		if i, err = t.Arch().Follow(i, t.Mem()); err != nil {
-			return i, false
-		}
+	code := append(r.code[:0], c.buf[:i.End()-at]...)
+	if _, err := t.Mem().ReadAt(code, at); err != nil {
+		return i, false
 	}
-	if n := i.PC - at; n <= maxCached {
-		code := append(r.code[:0], c.buf[:n]...)
-		if _, err := t.Mem().ReadAt(code, at); err != nil {
-			return i, false
-		}
-		*r = straightRun{code, at, i}
-	}
+	*r = plainRun{code, at, i, any}
 	return i, true
+}
+
+// goesOn tells whether a plain run goes on behind an instruction.
+func goesOn(a *arch.Arch, i *arch.Insn, any bool) bool {
+	if i.Is(arch.IsRepeat) || i.IT != 0 {
+		return false
+	}
+	if !i.Is(blockEnds) {
+		return true
+	}
+	return !any && i.Is(arch.IsCond) && tells(a, i)
 }

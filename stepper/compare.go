@@ -31,9 +31,10 @@ type RegDifference struct {
 
 // Compare steps the same program under several strategies side by side, most
 // steps at most (0: no bound) and gives the first difference: another stop, or
-// other registers. The first contestant's stops go to seen, if that is not nil.
-// It returns the number of steps that were equal.
-func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, seen func(n uint64, st Stop) error) (uint64, *Difference, error) {
+// other registers. Before they are compared agree, if that is not nil, may change
+// what no two runs have the same. The first contestant's stops go to seen, if
+// that is not nil. It returns the number of steps that were equal.
+func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, agree func([]Contestant, []Stop) error, seen func(n uint64, st Stop) error) (uint64, *Difference, error) {
 	for _, c := range cs {
 		if !c.Strategy.Supports(c.Target, m) {
 			return 0, nil, fmt.Errorf("%s: %s: %w", c.Name, m, ErrNoStep)
@@ -42,7 +43,7 @@ func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, seen fun
 	stops := make([]Stop, len(cs))
 	for n := uint64(0); most == 0 || n < most; n++ {
 		from := pc(cs[0].Target)
-		i, err := cs[0].Target.Arch().Insn(cs[0].Target.Regs(), cs[0].Target.Mem())
+		i, err := here(cs[0].Target)
 		timed := err == nil && m == Insn && i.Is(arch.IsTime)
 		for k, c := range cs {
 			var err error
@@ -52,6 +53,11 @@ func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, seen fun
 		}
 		if timed {
 			align(cs)
+		}
+		if agree != nil {
+			if err := agree(cs, stops); err != nil {
+				return n, nil, err
+			}
 		}
 		if d := differ(cs, stops); d != nil {
 			d.Step, d.From = n+1, from

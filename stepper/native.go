@@ -12,6 +12,9 @@ type Native struct {
 	// Split stops inside sequences of load with reservation and conditional
 	// store too. That works on targets that keep the reservation.
 	Split bool
+	// Faithful is Split as hardware has it: each stop drops the reservation of a
+	// target that is a Reserver, so that the store fails.
+	Faithful bool
 }
 
 // Name implements Strategy.
@@ -30,7 +33,7 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	if m != Insn {
 		return n.block(ctx, t, m)
 	}
-	if t.Arch().Exclusives && !n.Split && t.Caps()&CanStops != 0 && opens(t) {
+	if t.Arch().Exclusives && !n.split() && t.Caps()&CanStops != 0 && opens(t) {
 		i, err := here(t)
 		if err == nil {
 			return n.insn(ctx, t, i)
@@ -39,26 +42,35 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 	return n.one(ctx, t)
 }
 
-// block makes a step of a block: in one run as long as where that ends tells
-// whether the branch was taken.
+// block makes a step of a block: in one run as long as where branches lead to
+// tells whether they were taken.
 func (n Native) block(ctx context.Context, t Target, m Mode) (Stop, error) {
+	c := cacheOf(t)
+	if c == nil {
+		return block(ctx, t, m, n.insn, runToAddress)
+	}
 	for {
-		i, ok := endOf(t)
-		if !ok || !tells(t.Arch(), &i) {
+		i, ok := c.endOf(t, m == BlockAny)
+		ends := tells(t.Arch(), &i)
+		start := pc(t)
+		if !ok || !ends && i.PC == start {
 			return block(ctx, t, m, n.insn, runToAddress)
 		}
-		start := pc(t)
-		st, err := t.Resume(ctx, Limit{Stops: []uint64{i.PC}, Past: true, Events: true})
+		c.stop[0] = i.PC
+		st, err := t.Resume(ctx, Limit{Stops: c.stop[:], Past: ends, Taken: true, Events: true})
 		if err != nil {
 			return st, err
 		}
-		if st.Why == Signal && st.Fetch && st.PC-start > i.PC-start {
+		switch {
+		case st.Why == TakenBranch:
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: true}, nil
+		case st.Why == Signal && st.Fetch && st.PC-start > i.PC-start:
 			t.Amend(Stop{}) // the branch is done, and the fault will come again
-		} else if st.Why != Address {
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: true}, nil
+		case st.Why != Address:
 			return st, nil
-		}
-		if taken := st.PC != t.Arch().After(i).PC || !i.Is(arch.IsCond); taken || m == BlockAny {
-			return Stop{Why: TakenBranch, PC: st.PC, Taken: taken}, nil
+		case ends: // not taken, or to the next instruction
+			return Stop{Why: TakenBranch, PC: st.PC, Taken: !i.Is(arch.IsCond)}, nil
 		}
 		if err := ctx.Err(); err != nil {
 			return Stop{}, err
@@ -85,12 +97,17 @@ func (n Native) one(ctx context.Context, t Target) (Stop, error) {
 	if st.Why == InsnLimit {
 		st.Why = Stepped
 	}
+	if r, ok := t.(Reserver); ok && n.Faithful && err == nil && st.Why != Exited {
+		err = r.DropReservation()
+	}
 	return st, err
 }
 
+func (n Native) split() bool { return n.Split || n.Faithful }
+
 // insn steps over i, which is at the PC.
 func (n Native) insn(ctx context.Context, t Target, i arch.Insn) (Stop, error) {
-	if i.Is(arch.IsLoadLink) && !n.Split {
+	if i.Is(arch.IsLoadLink) && !n.split() {
 		if ends, ok := sequence(t, i); ok {
 			return stepTo(ctx, t, ends)
 		}

@@ -124,6 +124,10 @@ type Planter interface {
 	Lift(at uint64)
 }
 
+// Reserver is a Target whose thread may have a reservation of memory that stops
+// leave alone.
+type Reserver interface{ DropReservation() error }
+
 // Mode says how far a step goes.
 type Mode uint8
 

@@ -212,7 +212,11 @@ func (f *conformFlags) listCases(out io.Writer) error {
 			}
 		}
 		if len(modes) > 0 {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID(), strings.Join(modes, ","), c.Asm)
+			code := c.Asm
+			if c.Args != nil {
+				code = "a program: " + strings.Join(c.Args, " ") // and not its whole source
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID(), strings.Join(modes, ","), code)
 		}
 	}
 	return w.Flush()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/internal/oracle"
 	"github.com/utemu/utemu/stepper"
 )
 
@@ -26,7 +27,7 @@ type stepFlags struct {
 	print, output           string
 	max                     uint64
 	compare, oracle         string
-	split                   bool
+	split, faithful         bool
 
 	steps atomic.Uint64 // made, for the progress line
 }
@@ -88,6 +89,7 @@ func stepCommand() *cobra.Command {
 	fs.Lookup("compare").NoOptDefVal = "native,membp,xol,perthread"
 	fs.StringVar(&f.oracle, "oracle", "", "run the program beside `WHOM`: native, this machine's kernel, or qemu")
 	fs.BoolVar(&f.split, "split", false, "native: stop inside sequences of load with reservation and conditional store too")
+	fs.BoolVar(&f.faithful, "faithful", false, "as --split, and each stop drops the reservation, as hardware does")
 	return cmd
 }
 
@@ -134,8 +136,8 @@ func (f *stepFlags) named(name string) (stepper.Strategy, error) {
 	if !ok {
 		return nil, usageError{fmt.Errorf("%q is no strategy: native, membp, xol and perthread are", name)}
 	}
-	if _, ok := s.(stepper.Native); ok && f.split {
-		s = stepper.Native{Split: true}
+	if _, ok := s.(stepper.Native); ok {
+		s = stepper.Native{Split: f.split, Faithful: f.faithful}
 	}
 	return s, nil
 }
@@ -272,7 +274,7 @@ func (f *stepFlags) contest(ctx context.Context, out *bufio.Writer, mode stepper
 		}
 	}
 	var recent trail
-	n, d, err := stepper.Compare(ctx, mode, f.max, cs, func(n uint64, st stepper.Stop) error { return f.seen(n, st, first, &recent) })
+	n, d, err := stepper.Compare(ctx, mode, f.max, cs, oracle.Agree, func(n uint64, st stepper.Stop) error { return f.seen(n, st, first, &recent) })
 	if err != nil {
 		return err
 	}

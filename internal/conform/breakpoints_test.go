@@ -3,6 +3,7 @@ package conform
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -187,6 +188,37 @@ func TestSteppingOff(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, p.Wait())
 				require.Equal(t, []int{20, 20, 20}, []int{n, <-kids, <-kids})
+			})
+		}
+	}
+}
+
+// TestFaithful: an atomic sequence that is stepped inside succeeds, and fails if
+// each stop drops the reservation.
+func TestFaithful(t *testing.T) {
+	for _, isa := range []string{"arm", "thumb", "aarch64", "ppc", "ppc64"} {
+		for _, n := range []stepper.Native{{Split: true}, {Faithful: true}} {
+			t.Run(fmt.Sprintf("%s/%v", isa, n.Faithful), func(t *testing.T) {
+				c, _ := find(t, 44, "llsc", isa)
+				g, _ := bare(t, isa, c.Code)
+				for _, v := range c.Set {
+					r, _ := g.Arch().RegByName(v.Reg)
+					g.Regs().SetReg(r.ID, v.V)
+				}
+				end := c.Stops[stepper.Block][0] // behind the loop
+				rounds := 0
+				for range 40 {
+					st, err := n.Step(context.Background(), g, stepper.Insn)
+					require.NoError(t, err)
+					require.Equal(t, stepper.Stepped, st.Why)
+					if st.PC == steptest.CodeAt {
+						rounds++
+					}
+					if end == fmt.Sprintf("+%x", st.PC-steptest.CodeAt) {
+						break
+					}
+				}
+				require.Equal(t, n.Faithful, rounds > 3, "%d rounds", rounds)
 			})
 		}
 	}

@@ -96,6 +96,23 @@ func (e *Engine) Planted() bool { return e.c.nsites != 0 }
 // Real leaves the breakpoints of Plant in memory as instructions that run.
 func (e *Engine) Real() { C.ue_sites_real(e.c) }
 
+// StepFile is ContinueFile for one instruction, with nothing but the PC of the
+// stop: it is false where the stop is another than that, or the run is not
+// parked there, and Last tells of it.
+func (e *Engine) StepFile(f *File) (pc uint64, ok bool, err error) {
+	r := C.ue_continue(e.handle, 1, nil, 0, 0, (*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)))
+	if r != C.UC_ERR_OK {
+		return 0, false, check("run", r)
+	}
+	return uint64(e.c.stop.pc), bool(e.c.parked) && e.c.stop.kind == C.UE_LIMIT, nil
+}
+
+// Last is how the last run ended.
+func (e *Engine) Last() Stop { return e.stop() }
+
+// Status is CPSR where a run of ARM is parked.
+func (e *Engine) Status() uint64 { return uint64(e.c.stop.status) }
+
 // still ends a run that is parked.
 func (e *Engine) still() {
 	if e.c.parked {

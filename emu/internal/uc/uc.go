@@ -61,8 +61,6 @@ type Stop struct {
 	// Bus tells, for KindMem, that the host has no page behind memory that is
 	// mapped and permitted: past the end of a file, as a rule.
 	Bus bool
-	// Status is CPSR, for ARM, if the run is parked.
-	Status uint64
 }
 
 // Limit bounds a run; the zero Limit runs until something happens. A limit

@@ -310,7 +310,7 @@ func (e *Engine) stop() Stop {
 	return Stop{
 		Kind: Kind(s.kind), Intno: int(s.intno), PC: uint64(s.pc), Addr: uint64(s.addr),
 		Size: int(s.size), Access: int(s.access), Insns: uint64(s.insns), Between: s.between != 0,
-		Bus: s.bus != 0, Status: uint64(s.status),
+		Bus: s.bus != 0,
 	}
 }
 

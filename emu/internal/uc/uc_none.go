@@ -105,6 +105,15 @@ func (e *Engine) Planted() bool { return false }
 // Real does nothing.
 func (e *Engine) Real() {}
 
+// StepFile returns ErrUnavailable.
+func (e *Engine) StepFile(*File) (uint64, bool, error) { return 0, false, ErrUnavailable }
+
+// Last is empty.
+func (e *Engine) Last() Stop { return Stop{} }
+
+// Status is 0.
+func (e *Engine) Status() uint64 { return 0 }
+
 // Interrupt does nothing.
 func (e *Engine) Interrupt() {}
 

@@ -40,8 +40,13 @@ func main() {
 	}
 }
 
-// run runs a guest with n breakpoints.
+// run runs a guest with n breakpoints. Where there is room for them is looked
+// for whatever n is: that is not what they cost.
 func run(n int, traced string, args []string) (err error) {
+	places, err := room(traced, args)
+	if err != nil {
+		return err
+	}
 	m, err := utemu.Load(utemu.Config{Path: args[0], Args: args})
 	if err != nil {
 		return err
@@ -57,10 +62,6 @@ func run(n int, traced string, args []string) (err error) {
 		return err
 	}
 	b := stepper.NewBreakpoints(g)
-	places, err := unused(g, args[0], traced)
-	if err != nil {
-		return err
-	}
 	if err := insert(b, places, n); err != nil {
 		return err
 	}
@@ -69,6 +70,20 @@ func run(n int, traced string, args []string) (err error) {
 		err = fmt.Errorf("stopped by %v at %#x", st.Why, st.PC)
 	}
 	return err
+}
+
+// room are the places in a guest that it does not come to.
+func room(traced string, args []string) (places []arch.Insn, err error) {
+	m, err := utemu.Load(utemu.Config{Path: args[0], Args: args})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	g, err := emu.NewTarget(m.Task())
+	if err != nil {
+		return nil, err
+	}
+	return unused(g, args[0], traced)
 }
 
 // insert makes n breakpoints, evenly over some places. One in the middle of what
