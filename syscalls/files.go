@@ -22,6 +22,7 @@ type File struct {
 	kind  fileKind
 	large bool     // opened with O_LARGEFILE, or by a 64-bit program
 	proc  procPath // of a directory of ours in /proc
+	like  string   // of a file of ours there: the host's, which has its mode and owner
 	dir   *dirPos
 	mem   *memFile
 	sock  *sockInfo

@@ -31,6 +31,27 @@ var procFiles = map[string]func(v *procView) ([]byte, error){
 	"wchan":        func(*procView) ([]byte, error) { return []byte("0"), nil },
 }
 
+const cpuInfoFile = "/proc/cpuinfo"
+
+// cpuInfo is /proc/cpuinfo of a machine with as many CPUs as the host that are
+// all of the guest's model. What the model tells up to the first empty line is
+// for each of them.
+func (p *Process) cpuInfo() ([]byte, error) {
+	if p.P.Model == nil || p.P.Model.CPUInfo == "" {
+		return nil, nil
+	}
+	host, err := os.ReadFile(cpuInfoFile)
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	each, rest, _ := strings.Cut(p.P.Model.CPUInfo, "\n\n")
+	for i := range max(1, strings.Count("\n"+string(host), "\nprocessor\t")) {
+		b = fmt.Appendf(b, "processor\t: %d\n%s\n\n", i, strings.TrimPrefix(each, "processor\t: 0\n"))
+	}
+	return append(b, rest...), nil
+}
+
 // image is what can be read of a piece of the program's memory.
 func (p *procView) image(start, end uint64) []byte {
 	const most = 32 << 20 // more than execve allows

@@ -136,8 +136,18 @@ func (c *Ctx) magic(pp procPath, follow bool) (place, error) {
 	}
 	q := pp.p
 	first, more, deeper := strings.Cut(pp.path, "/")
+	if first == "fd" || first == "fdinfo" {
+		if !deeper {
+			return p, nil
+		}
+		return c.magicFD(p, first, more, follow)
+	}
 	follow = follow || deeper
 	switch first {
+	case ".":
+		if follow {
+			p.path = "/proc/self/."
+		}
 	case "exe":
 		if deeper {
 			return p, unix.ENOTDIR
@@ -162,11 +172,6 @@ func (c *Ctx) magic(pp procPath, follow bool) (place, error) {
 		var err error
 		p.link, err = q.Cwd()
 		return p, err
-	case "fd", "fdinfo":
-		if !deeper {
-			return p, nil
-		}
-		return c.magicFD(p, first, more, follow)
 	case "task":
 		if deeper {
 			return p, unix.ENOENT // a task of the host, or none at all
@@ -215,6 +220,8 @@ func (c *Ctx) magicFD(p place, dir, rest string, follow bool) (place, error) {
 		return place{dir: f.Host, path: more}, nil
 	case follow && proc.ours():
 		return c.magic(proc, true)
+	case proc.ours():
+		p.link = proc.name()
 	case !follow:
 		p.link, err = f.Name()
 	}

@@ -145,7 +145,7 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.leader.comm = comm[:min(len(comm), commLen-1)]
 	p.leader.cred = p.leader.cred.exec(p.K.hostCred, &p.prctl)
 	p.table = p.K.table(p.P.Arch)
-	p.Persona = 0
+	p.Persona &^= readImpliesExec
 	if im.ReadImpliesExec {
 		p.Persona = readImpliesExec
 	}

@@ -84,6 +84,9 @@ func (c *Ctx) descriptor(fd int) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	if f.like != "" {
+		return place{dir: unix.AT_FDCWD, path: f.like}, nil
+	}
 	return place{dir: unix.AT_FDCWD, path: hostFD(f.Host), open: true}, nil
 }
 
@@ -98,7 +101,9 @@ func (fs *FS) current() (dir int, proc procPath) {
 func (c *Ctx) absolute(name string, follow bool) (place, error) {
 	if strings.Contains(name, "/proc") || strings.Contains(name, "/dev/") {
 		if pp := c.procPath(path.Clean(name)); pp.ours() {
-			return c.magic(pp, follow || strings.HasSuffix(name, "/"))
+			// A link at the end is followed where the path goes on behind it.
+			end := name[strings.LastIndexByte(name, '/')+1:]
+			return c.magic(pp, follow || end == "" || end == "." || end == "..")
 		}
 	}
 	if p, ok := c.K.sysroot(name, follow); ok {

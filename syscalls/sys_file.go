@@ -174,7 +174,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 		return 0, err
 	}
 	cloexec := how.Flags&unix.O_CLOEXEC != 0
-	if p.proc.ours() && how.Flags&unix.O_PATH == 0 {
+	if (p.proc.ours() || p.path == cpuInfoFile) && how.Flags&unix.O_PATH == 0 {
 		if f, ok, err := c.openProc(p, how.Flags); ok || err != nil {
 			if err != nil {
 				return 0, err
@@ -215,17 +215,23 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 	return c.install(f, cloexec)
 }
 
-// openProc opens a file of /proc whose content is ours; ok is false if
-// the host's is meant.
+// openProc opens a file of /proc whose content is ours; ok is false if the
+// host's is meant.
 func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	if p.proc.p == c.P && p.proc.path == "mem" {
 		fd, err := unix.Open("/dev/null", int(flags)&unix.O_ACCMODE|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, false, err
 		}
-		return &File{Host: fd, Path: "/proc/self/mem", kind: procMem, mem: &memFile{flags: flags}, large: true}, true, nil
+		return &File{Host: fd, Path: "/proc/self/mem", kind: procMem, mem: &memFile{flags: flags}, large: true, like: "/proc/self/mem"}, true, nil
 	}
+	like := p.proc.host()
 	data, ok, err := c.procFile(p.proc)
+	if p.path == cpuInfoFile {
+		like = p.path
+		data, err = c.P.cpuInfo()
+		ok = len(data) > 0
+	}
 	if !ok || err != nil {
 		return nil, false, err
 	}
@@ -239,7 +245,7 @@ func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	return &File{Host: fd, Path: p.path, large: true}, true, nil
+	return &File{Host: fd, Path: p.path, large: true, like: like}, true, nil
 }
 
 // contentFile makes a descriptor of the host from which data is read.

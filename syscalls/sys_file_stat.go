@@ -27,7 +27,12 @@ func fstat(c *Ctx, put putter) (uint64, error) {
 		return 0, err
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(f.Host, &st); err != nil {
+	if f.like != "" {
+		err = unix.Stat(f.like, &st)
+	} else {
+		err = unix.Fstat(f.Host, &st)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return 0, put(c, c.Addr(), &st)

@@ -317,6 +317,31 @@ func TestTimesAndOwners(t *testing.T) {
 	})
 }
 
+// TestOwnProcStat: files of ours look as those of the kernel.
+func TestOwnProcStat(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		buf := g.room(256)
+		for name, mode := range map[string]uint64{"maps": 0o444, "comm": 0o644, "auxv": 0o400, "mem": 0o600} {
+			fd := g.open("/proc/self/" + name)
+			g.ok("statx", fd, g.str(""), unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, buf)
+			s, err := g.LoadStruct("statx", buf)
+			require.NoError(t, err)
+			require.Equal(t, unix.S_IFREG|mode, s.Uint("stx_mode"), name)
+			require.Zero(t, s.Uint("stx_size"), name)
+			require.Zero(t, s.Uint("stx_dev_major"), name)
+			call, layout := "fstat64", "stat64"
+			if g.A.Word == 8 {
+				call, layout = "fstat", "stat"
+			}
+			g.ok(call, fd, buf)
+			s, err = g.LoadStruct(layout, buf)
+			require.NoError(t, err)
+			require.Equal(t, unix.S_IFREG|mode, s.Uint("st_mode"), name)
+			require.Zero(t, s.Uint("st_size"), name)
+		}
+	})
+}
+
 func TestOwnProc(t *testing.T) {
 	each(t, func(t *testing.T, g *guest) {
 		dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -350,6 +375,11 @@ func TestOwnProc(t *testing.T) {
 		names := g.list(g.open("/proc/self/fd", "O_DIRECTORY"))
 		require.Contains(t, names, n)
 		require.NotContains(t, names, "999")
+		fds := g.open("/proc/self/fd", "O_DIRECTORY")
+		require.Equal(t, self+"/fd", link("/proc/self/fd/"+strconv.Itoa(int(fds))), "a directory of ours")
+		for _, name := range []string{"/proc/self/fd/..", "/proc/self/", "/proc/self/."} {
+			g.fails(unix.EINVAL, "readlinkat", cwd, g.str(name), buf, 4096)
+		}
 		dirfd := g.open("/proc/self", "O_DIRECTORY")
 		require.EqualValues(t, len(path), g.ok("readlinkat", dirfd, g.str("exe"), buf, 4096))
 		g.ok("fchdir", dirfd)

@@ -56,8 +56,12 @@ func refuse(*Ctx) (uint64, error) { return 0, unix.EPERM }
 // missing is a call that kernels no longer have.
 func missing(*Ctx) (uint64, error) { return 0, unix.ENOSYS }
 
-// machine is utsname.machine: the CPU model's own, or the architecture's.
+// machine is utsname.machine: the CPU model's own, or the architecture's, or
+// what a program that wants to be taken for a 32-bit one is told.
 func (c *Ctx) machine() string {
+	if m := c.A.ABI.Machine32; m != "" && c.P.Persona&perMask == perLinux32 {
+		return m
+	}
 	if m := c.P.P.Model; m != nil && m.Machine != "" {
 		return m.Machine
 	}

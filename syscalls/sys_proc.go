@@ -26,7 +26,7 @@ var procRows = []Row{
 	{Name: "futex", Fn: sysFutex, Level: Full},
 	{Name: "futex_time64", Fn: sysFutex64, Level: Full},
 	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Full},
-	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only READ_IMPLIES_EXEC has an effect"},
+	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only PER_LINUX32 and READ_IMPLIES_EXEC have an effect"},
 	{Name: "prctl", Fn: sysPrctl, Level: Partial, Note: "what only one architecture or a special kernel has is EINVAL"},
 	{Name: "getpriority", Fn: sysGetpriority, Level: Full},
 	{Name: "setpriority", Fn: sysSetpriority, Level: Full},
@@ -96,7 +96,11 @@ func sysGetRobustList(c *Ctx) (uint64, error) {
 }
 
 // Personality bits (linux/personality.h).
-const readImpliesExec = 0x0400000
+const (
+	perMask         = 0xff
+	perLinux32      = 0x08
+	readImpliesExec = 0x0400000
+)
 
 func sysPersonality(c *Ctx) (uint64, error) {
 	v := c.Uint()

@@ -256,6 +256,43 @@ func TestUnameSysinfo(t *testing.T) {
 	})
 }
 
+// TestPersonality: a program that wants to be taken for a 32-bit one is, and
+// its successor too.
+func TestPersonality(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		machine := func() string {
+			buf := g.room(400)
+			g.ok("uname", buf)
+			return g.text(buf + 4*65)
+		}
+		own := machine()
+		require.EqualValues(t, 0, g.ok("personality", perLinux32|readImpliesExec))
+		want := g.A.ABI.Machine32
+		if want == "" {
+			want = own
+		}
+		require.Equal(t, want, machine())
+		require.Equal(t, g.A.Word == 8, want != own)
+		g.P.SetProgram("/bin/prog", ImageInfo{}, "prog")
+		require.EqualValues(t, perLinux32, g.ok("personality", uint64(0xffffffff)))
+	})
+}
+
+// TestCPUInfo: the CPUs are the host's in number and the model's in kind.
+func TestCPUInfo(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		g.P.P.Model = &g.A.Engine.Models[0]
+		buf := g.room(1 << 14)
+		n := g.ok("read", g.open("/proc/cpuinfo"), buf, 1<<14)
+		host, err := os.ReadFile("/proc/cpuinfo")
+		require.NoError(t, err)
+		first, _, _ := strings.Cut(g.P.P.Model.CPUInfo, "\n\n")
+		text := string(g.get(buf, int(n)))
+		require.Equal(t, strings.Count(string(host), "processor\t:"), strings.Count(text, "processor\t: "))
+		require.True(t, strings.HasPrefix(text, first), text)
+	})
+}
+
 var mapsLine = regexp.MustCompile(`^([0-9a-f]{8,})-([0-9a-f]{8,}) [r-][w-][x-][ps] [0-9a-f]{8,} [0-9a-f]{2,}:[0-9a-f]{2,} \d+ `)
 
 func TestProcFiles(t *testing.T) {

@@ -71,17 +71,58 @@ func (f *straceFlags) define(fs *pflag.FlagSet) {
 	fs.IntVarP(&f.column, "columns", "a", 40, "put results in column `N`")
 	fs.CountVarP(&f.hex, "hex", "x", "write strings with unprintable characters in hexadecimal; twice: all strings")
 	fs.StringVarP(&f.consts, "const-print-style", "X", "abbrev", "write named numbers in `STYLE` raw, abbrev or verbose")
-	fs.CountVarP(&f.path, "decode-fds", "y", "print the paths of descriptors; twice: what sockets are connected to")
+	f.setCount(fs, &f.path, "decode-fds", "y", "print the paths of descriptors; twice: what sockets are connected to")
 	fs.StringArrayVarP(&f.files, "trace-path", "P", nil, "show only calls on the file `PATH`; may be repeated")
 	fs.BoolVarP(&f.noAbbrev, "no-abbrev", "v", false, "do not shorten structures")
 	fs.BoolVarP(&f.onlyOK, "successful-only", "z", false, "show only calls that succeed")
 	fs.BoolVarP(&f.onlyFailed, "failed-only", "Z", false, "show only calls that fail")
-	fs.CountVarP(&f.quiet, "quiet", "q", "do not tell of new tasks; twice: nor how tasks exit")
+	f.setCount(fs, &f.quiet, "quiet", "q", "do not tell of new tasks; twice: nor how tasks exit")
 	fs.BoolVarP(&f.onlySummary, "summary-only", "c", false, "count calls, errors and time, and show only these")
 	fs.BoolVarP(&f.summary, "summary", "C", false, "show these after the trace")
 	fs.BoolVarP(&f.wall, "summary-wall-clock", "w", false, "count wall clock time rather than system time")
 	fs.StringVarP(&f.sortBy, "summary-sort-by", "S", "time", "sort the summary by `COLUMN`")
 	fs.StringVarP(&f.columns, "summary-columns", "U", "", "`COLUMNS` of the summary, with commas between")
+	for _, key := range []string{"trace", "signal", "status", "abbrev", "verbose", "raw", "read", "write"} {
+		fs.Var(&qualifier{f, key, nil}, key, "the same as -e "+key+"=`SET`")
+	}
+	fs.Bool("seccomp-bpf", false, "has no effect, since only calls that are shown cost anything")
+}
+
+// qualifier is a flag that stands for -e with its name; with a count it may
+// also come without a value, which adds one.
+type qualifier struct {
+	f     *straceFlags
+	key   string
+	count *int
+}
+
+// setCount defines a flag that counts, or has a value as of -e.
+func (f *straceFlags) setCount(fs *pflag.FlagSet, n *int, name, short, usage string) {
+	fs.VarPF(&qualifier{f, name, n}, name, short, usage).NoOptDefVal = more
+}
+
+// more is the value of a qualifier that has none.
+const more = "+1"
+
+// Set implements pflag.Value.
+func (q *qualifier) Set(v string) error {
+	if q.count != nil && v == more {
+		*q.count++
+		return nil
+	}
+	q.f.expr = append(q.f.expr, q.key+"="+v)
+	return nil
+}
+
+// String implements pflag.Value.
+func (*qualifier) String() string { return "" }
+
+// Type implements pflag.Value.
+func (q *qualifier) Type() string {
+	if q.count != nil {
+		return "count"
+	}
+	return "string"
 }
 
 // options turns the flags into what is shown.

@@ -46,6 +46,9 @@ type ABI struct {
 	Errno map[unix.Errno]uint16
 	// Machine is utsname.machine, where the CPU model has none of its own.
 	Machine string
+	// Machine32 is that of a program with the personality PER_LINUX32, where it
+	// is another.
+	Machine32 string
 
 	// Calls are the system calls only this architecture has, by name.
 	Calls map[string]Private

@@ -272,12 +272,11 @@ func (c *call) openFlags(v uint64) string {
 	if c.p.Consts == ConstsRaw {
 		return hex(v)
 	}
-	mode := lookup("accmode")
-	s := c.or(mode.name(c.a, v&3), v&^3, lookup("oflags"))
-	if c.p.Consts == ConstsVerbose {
-		return fmt.Sprintf("%s /* %s */", hex(v), s)
-	}
-	return s
+	return c.named(hex(v), c.openFlagNames(v))
+}
+
+func (c *call) openFlagNames(v uint64) string {
+	return c.or(lookup("accmode").name(c.a, v&3), v&^3, lookup("oflags"))
 }
 
 // creates tells that flags of open make a file, whose mode is an argument.

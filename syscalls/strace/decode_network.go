@@ -112,16 +112,27 @@ func (c *call) sockaddrData(family string, b []byte) string {
 		return "sun_path=" + c.quote([]byte(s), c.p.Hex)
 	case family == "AF_INET" && len(b) >= 8:
 		ip := netip.AddrFrom4([4]byte(b[4:8]))
-		return fmt.Sprintf("sin_port=htons(%d), sin_addr=inet_addr(%s)", be16(b[2:]), c.quote([]byte(ip.String()), c.p.Hex))
+		return fmt.Sprintf("sin_port=%s, sin_addr=%s", c.named(c.quote(b[2:4], 2), fmt.Sprintf("htons(%d)", be16(b[2:]))),
+			c.named(c.quote(b[4:8], 2), "inet_addr("+c.quote([]byte(ip.String()), c.p.Hex)+")"))
 	case family == "AF_INET6" && len(b) >= 24:
 		ip := netip.AddrFrom16([16]byte(b[8:24]))
-		s := fmt.Sprintf("sin6_port=htons(%d), sin6_flowinfo=htonl(%d), inet_pton(AF_INET6, %s, &sin6_addr)", be16(b[2:]), be32(b[4:]), c.quote([]byte(ip6Text(ip)), c.p.Hex))
+		text := c.quote([]byte(ip6Text(ip)), c.p.Hex)
+		addr := "inet_pton(AF_INET6, " + text + ", &sin6_addr)"
+		if c.p.Consts != ConstsAbbrev {
+			addr = "sin6_addr=" + c.named(c.quote(b[8:24], 2), "inet_pton(AF_INET6, "+text+")")
+		}
+		s := fmt.Sprintf("sin6_port=%s, sin6_flowinfo=%s, %s", c.named(c.quote(b[2:4], 2), fmt.Sprintf("htons(%d)", be16(b[2:]))),
+			c.named(c.quote(b[4:8], 2), fmt.Sprintf("htonl(%d)", be32(b[4:]))), addr)
 		if len(b) >= 28 {
 			s += fmt.Sprintf(", sin6_scope_id=%d", c.number(b[24:28]))
 		}
 		return s
 	case family == "AF_NETLINK" && len(b) >= 12:
-		return fmt.Sprintf("nl_pid=%d, nl_groups=%s", int32(c.number(b[4:8])), zeroHex(c.number(b[8:12]), 8))
+		pad := ""
+		if n := c.number(b[2:4]); n != 0 {
+			pad = "nl_pad=" + hex(n) + ", "
+		}
+		return pad + fmt.Sprintf("nl_pid=%d, nl_groups=%s", int32(c.number(b[4:8])), zeroHex(c.number(b[8:12]), 8))
 	}
 	return "sa_data=" + c.quote(b[2:], c.p.Hex)
 }
@@ -301,6 +312,9 @@ var optionTables = map[string]string{
 func (c *call) socketOption() string {
 	level, name := c.word()&0xffffffff, c.word()&0xffffffff
 	l := c.enum(lookup("sol"), level)
+	if t := optionTables[lookup("sol").name(c.a, level)]; t != "" && c.p.Consts != ConstsAbbrev {
+		return l + ", " + c.enum(lookup(t), name)
+	}
 	if strings.HasSuffix(l, "*/") {
 		// strace has two marks here, and the number in decimal.
 		return fmt.Sprintf("%s /* SOL_?? */, %d", hex(level), name)

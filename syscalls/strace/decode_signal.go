@@ -35,13 +35,10 @@ func SignalName(n int) string {
 
 func (c *call) sigName(n int) string {
 	s := SignalName(n)
-	switch {
-	case c.p.Consts == ConstsRaw || s == strconv.Itoa(n):
-		return strconv.Itoa(n)
-	case c.p.Consts == ConstsVerbose:
-		return fmt.Sprintf("%d /* %s */", n, s)
+	if s == strconv.Itoa(n) {
+		return s
 	}
-	return s
+	return c.named(strconv.Itoa(n), s)
 }
 
 // sigset writes a set of signals: those that are in it, or with "~" those that
@@ -61,7 +58,7 @@ func (c *call) sigset(m uint64, n int) string {
 		if m>>(i-1)&1 == 0 {
 			continue
 		}
-		l = append(l, strings.TrimPrefix(SignalName(i), "SIG"))
+		l = append(l, c.named(strconv.Itoa(i), strings.TrimPrefix(SignalName(i), "SIG")))
 	}
 	return not + "[" + strings.Join(l, " ") + "]"
 }
@@ -130,11 +127,11 @@ func (c *call) mask(b []byte) uint64 {
 func (c *call) handler(v uint64) string {
 	switch v {
 	case 0:
-		return "SIG_DFL"
+		return c.named("0", "SIG_DFL")
 	case 1:
-		return "SIG_IGN"
+		return c.named("0x1", "SIG_IGN")
 	case c.a.Addr(^uint64(0)):
-		return "SIG_ERR"
+		return c.named(hex(v), "SIG_ERR")
 	}
 	return hex(v)
 }
@@ -155,11 +152,11 @@ func (r record) sigaction() string {
 func (c *call) siCode(sig, code int) string {
 	t := tables()["sicode"+strconv.Itoa(sig)]
 	if n := lookup("sicode").name(c.a, uint64(code)); n != "" {
-		return n
+		return c.named(hex(uint64(uint32(code))), n)
 	}
 	if t != nil {
 		if n := t.name(c.a, uint64(code)); n != "" {
-			return n
+			return c.named(hex(uint64(uint32(code))), n)
 		}
 	}
 	if code < 0 {
@@ -199,7 +196,7 @@ func (r record) siginfo() string {
 		if code != 1 { // CLD_EXITED
 			status = c.sigName(int(r.int("si_status")))
 		}
-		s += fmt.Sprintf(", si_status=%s, si_utime=%s, si_stime=%s", status, clockTicks(r.uint("si_utime")), clockTicks(r.uint("si_stime")))
+		s += fmt.Sprintf(", si_status=%s, si_utime=%s, si_stime=%s", status, c.clockTicks(r.uint("si_utime")), c.clockTicks(r.uint("si_stime")))
 	case fault:
 		s += ", si_addr=" + c.addr(r.uint("si_addr"))
 	case sig == int(unix.SIGIO):

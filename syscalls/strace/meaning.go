@@ -81,7 +81,7 @@ func (c *call) fcntlMeaning() {
 			c.style, c.aux = retHex, "flags "+c.bitNames(c.ret, "fd")
 		}
 	case "F_GETFL":
-		c.style, c.aux = retHex, "flags "+c.openFlags(c.ret&0xffffffff)
+		c.style, c.aux = retHex, "flags "+c.openFlagNames(c.ret&0xffffffff)
 	case "F_GETLEASE":
 		c.style, c.aux = retHex, lookup("lock").name(c.a, c.ret)
 	case "F_GETSIG":

@@ -117,6 +117,18 @@ func (c *call) enum(t *table, v uint64) string {
 	return n
 }
 
+// named writes a number that has a name, each in its own notation, in the
+// style of -X.
+func (c *call) named(number, name string) string {
+	switch c.p.Consts {
+	case ConstsRaw:
+		return number
+	case ConstsVerbose:
+		return number + " /* " + name + " */"
+	}
+	return name
+}
+
 // flags writes a number whose bits are in tables.
 func (c *call) flags(v uint64, ts ...*table) string {
 	if c.p.Consts == ConstsRaw {

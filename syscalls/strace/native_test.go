@@ -196,7 +196,7 @@ func signalTrace(t *testing.T, source, compiler string, run func(path string) st
 	exe := filepath.Join(t.TempDir(), "signals")
 	out, err := exec.Command(compiler, "-O1", "-static", "-o", exe, source).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	_, text, ok := strings.Cut(stable(run(exe)), "rt_sigaction(SIGUSR1")
+	_, text, ok := strings.Cut(stable(run(exe)), "rt_sigaction(")
 	require.True(t, ok)
 	return text
 }
@@ -204,7 +204,7 @@ func signalTrace(t *testing.T, source, compiler string, run func(path string) st
 // restorer is what libc puts into struct sigaction where it finds no vDSO.
 var restorer = regexp.MustCompile(`(sa_flags=)(?:SA_RESTORER\|?|0)|, sa_restorer=ADDRESS`)
 
-// TestSignals is of signals, sigreturn and the calls that signals cut: as the
+// TestSignals is of signals, sigreturn and calls that signals cut: as the
 // host's strace tells of them, and nearly the same on every architecture.
 func TestSignals(t *testing.T) {
 	source, err := filepath.Abs("testdata/signals.c")
@@ -213,6 +213,16 @@ func TestSignals(t *testing.T) {
 		t.Run(target.Var, func(t *testing.T) {
 			ours := signalTrace(t, source, target.Compiler, func(p string) string { return trace(t, p, []string{p}, nil) })
 			if target.Family == "x86" {
+				for option, style := range map[string]Consts{"-Xraw": ConstsRaw, "-Xverbose": ConstsVerbose} {
+					if target.Var == "I386" {
+						break // libc's SA_RESTORER is hidden in numbers
+					}
+					theirs := signalTrace(t, source, target.Compiler, func(p string) string { return native(t, p, []string{p}, option) })
+					ours := signalTrace(t, source, target.Compiler, func(p string) string {
+						return trace(t, p, []string{p}, func(o *Options) { o.Consts = style })
+					})
+					require.Equal(t, restorer.ReplaceAllString(theirs, "$1"), restorer.ReplaceAllString(ours, "$1"))
+				}
 				theirs := signalTrace(t, source, target.Compiler, func(p string) string { return native(t, p, []string{p}) })
 				require.Equal(t, restorer.ReplaceAllString(theirs, "$1"), restorer.ReplaceAllString(ours, "$1"))
 			}
@@ -220,13 +230,13 @@ func TestSignals(t *testing.T) {
 				"--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_USER, si_pid=PID, si_uid=",
 				"si_code=SI_QUEUE, si_pid=PID, si_uid=",
 				", si_status=3, si_utime=", ", si_status=SIGTERM, si_utime=",
-				"ERESTART_RESTARTBLOCK", "ERESTARTNOHAND", "ERESTARTSYS",
+				"= ? ERESTARTNOHAND (To be restarted if no handler)",
 				"si_code=SI_TIMER, si_timerid=0, si_overrun=0, si_int=7, ",
 			} {
 				require.Contains(t, ours, want)
 			}
-			require.Contains(t, ours, "sigreturn({mask=[QUIT CHLD]}) = ")
-			require.Equal(t, 10, strings.Count(ours, "sigreturn({mask=[QUIT]}) = "), ours)
+			require.Equal(t, 5, strings.Count(ours, "sigreturn({mask=[QUIT]}) = "), ours)
+			require.Equal(t, 2, strings.Count(ours, "sigreturn({mask=[QUIT USR2 ALRM]}) = -1 EINTR"), ours)
 		})
 	}
 }

@@ -221,7 +221,7 @@ func defineValues() {
 			return fmt.Sprint(signed(v, bits)) + date(signed(v, bits), 0)
 		}),
 		"id":      plainValue(func(_ *call, v uint64, bits int) string { return fmt.Sprint(signed(v, bits)) }),
-		"clockt":  plainValue(func(_ *call, v uint64, bits int) string { return clockTicks(v) }),
+		"clockt":  plainValue(func(c *call, v uint64, bits int) string { return c.clockTicks(v) }),
 		"clockid": plainValue(func(c *call, v uint64, _ int) string { return c.enum(lookup("clock"), v&0xffffffff) }),
 		"handler": plainValue(func(c *call, v uint64, _ int) string { return c.handler(v) }),
 		"sigset":  plainValue(func(c *call, v uint64, bits int) string { return c.sigset(v, bits) }),

@@ -330,9 +330,12 @@ func rlimName(v uint64, bits int) string {
 }
 
 // clockTicks writes a time in clock_t.
-func clockTicks(v uint64) string {
+func (c *call) clockTicks(v uint64) string {
 	if v == 0 {
 		return "0"
+	}
+	if c.p.Consts == ConstsRaw {
+		return fmt.Sprint(v)
 	}
 	return fmt.Sprintf("%d /* %d.%02d s */", v, v/100, v%100)
 }

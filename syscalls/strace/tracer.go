@@ -369,9 +369,6 @@ func (t *Tracer) unfinished(k *emu.Task) {
 	}
 	delete(t.p.calls, k)
 	defer delete(t.lines, k)
-	if t.o.Summary != nil {
-		t.o.Summary.add(c.name, false, time.Since(l.start))
-	}
 	if t.o.Quiet || t.o.Statuses&Unfinished == 0 {
 		return
 	}

@@ -95,7 +95,7 @@ var abi = arch.ABI{
 	OrigArg: origX0,
 	Rewind:  rewind,
 	Signals: signals,
-	Machine: "aarch64",
+	Machine: "aarch64", Machine32: "armv8l",
 	SetTLS: func(c arch.CPU, v uint64) error {
 		c.SetReg(tpidr, v)
 		return nil

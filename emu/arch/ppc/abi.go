@@ -18,6 +18,7 @@ func abi(machine string, word int, tls regset.ID, s arch.Signals) arch.ABI {
 		EvenPair:       word == 4,
 		AdviceSecond:   word == 4,
 		CloneTLSFourth: true,
+		Machine32:      "ppc",
 		Result:         setResult,
 		OrigArg:        origR3,
 		Rewind:         rewind,

@@ -12,7 +12,7 @@ var abi64 = arch.ABI{
 	Ret:     rax,
 	Result:  result,
 	Rewind:  rewind,
-	Machine: "x86_64",
+	Machine: "x86_64", Machine32: "i686",
 	Calls: map[string]arch.Private{
 		"arch_prctl": archPrctl,
 		"modify_ldt": modifyLDT64,

@@ -18,13 +18,6 @@ static void catch(int no, int flags)
 	sigaction(no, &sa, NULL);
 }
 
-static void alarm_soon(void)
-{
-	struct itimerval it = {.it_value = {.tv_usec = 50000}};
-
-	setitimer(ITIMER_REAL, &it, NULL);
-}
-
 /* Waits for a child before its signal comes. */
 static void waited(void)
 {
@@ -58,11 +51,9 @@ static void child(int end)
 
 int main(void)
 {
-	struct timespec long_time = {.tv_sec = 3};
+	struct itimerval soon = {.it_value = {.tv_usec = 1000}};
 	sigset_t set;
 	timer_t timer;
-	int p[2];
-	char c;
 
 	catch(SIGUSR1, 0);
 	catch(SIGUSR2, SA_SIGINFO);
@@ -78,31 +69,20 @@ int main(void)
 	child(-4);
 	child(SIGTERM);
 
+	/* Blocked until the wait for it, which cannot come too late. */
+	sigaddset(&set, SIGALRM);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigdelset(&set, SIGALRM);
 	catch(SIGALRM, 0);
-	alarm_soon();
-	nanosleep(&long_time, NULL);
-	alarm_soon();
-	pause();
-	if (pipe(p))
-		return 1;
-	alarm_soon();
-	if (read(p[0], &c, 1) >= 0)
-		return 2;
+	setitimer(ITIMER_REAL, &soon, NULL);
+	sigsuspend(&set);
 
-	catch(SIGALRM, SA_RESTART);
-	alarm_soon();
-	if (forked() == 0) {
-		usleep(300000);
-		_exit(write(p[1], "x", 1) != 1);
-	}
-	if (read(p[0], &c, 1) != 1)
-		return 3;
-	waited();
-
+	sigdelset(&set, SIGUSR2);
 	if (timer_create(CLOCK_MONOTONIC, &(struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2,
 	                 .sigev_value.sival_int = 7}, &timer))
 		return 4;
 	timer_settime(timer, 0, &(struct itimerspec){.it_value.tv_nsec = 1000000}, NULL);
-	pause();
+	sigsuspend(&set);
 	abort();
 }
