@@ -12,7 +12,7 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_aarch64 -Wl,--wrap=check_exit_request_arm -Wl,--wrap=check_exit_request_ppc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_ppc64 -Wl,--wrap=check_exit_request_x86_64 -Wl,--wrap=cpu_exec_aarch64
 #cgo LDFLAGS: -Wl,--wrap=cpu_exec_arm -Wl,--wrap=cpu_exec_ppc -Wl,--wrap=cpu_exec_ppc64 -Wl,--wrap=cpu_exec_x86_64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_code_ppc -Wl,--wrap=cpu_ldl_data_ra_aarch64 -Wl,--wrap=cpu_ldl_data_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_get_tsc_x86_64 -Wl,--wrap=cpu_ldl_code_ppc -Wl,--wrap=cpu_ldl_data_ra_aarch64 -Wl,--wrap=cpu_ldl_data_ra_arm
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_data_ra_ppc -Wl,--wrap=cpu_ldl_data_ra_ppc64 -Wl,--wrap=cpu_ldl_data_ra_x86_64
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldl_mmuidx_ra_arm -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldq_data_ra_aarch64
@@ -92,7 +92,8 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_xscmpexpqp -Wl,--wrap=helper_xscmpodp -Wl,--wrap=helper_xscmpoqp -Wl,--wrap=helper_xscmpudp
 #cgo LDFLAGS: -Wl,--wrap=helper_xscmpuqp -Wl,--wrap=helper_xstdivdp -Wl,--wrap=helper_xstsqrtdp -Wl,--wrap=helper_xststdcsp
 #cgo LDFLAGS: -Wl,--wrap=helper_xvtdivdp -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp
-#cgo LDFLAGS: -Wl,--wrap=helper_yield_arm -Wl,--wrap=tb_gen_code_aarch64 -Wl,--wrap=tb_gen_code_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_yield_arm -Wl,--wrap=qemu_clock_get_ns -Wl,--wrap=qemu_guest_getrandom
+#cgo LDFLAGS: -Wl,--wrap=tb_gen_code_aarch64 -Wl,--wrap=tb_gen_code_arm
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64 -Wl,--wrap=tb_gen_code_x86_64
 #cgo LDFLAGS: -Wl,--wrap=tlb_flush_page_aarch64 -Wl,--wrap=tlb_flush_page_arm -Wl,--wrap=tlb_flush_page_ppc
 #cgo LDFLAGS: -Wl,--wrap=tlb_flush_page_ppc64 -Wl,--wrap=tlb_flush_page_x86_64 -Wl,--wrap=tlb_set_page_aarch64
