@@ -10,9 +10,18 @@ import (
 	"github.com/utemu/utemu/emu/internal/ucnum"
 )
 
-// TestX86Float: the places of x86 floating point are found, in both modes.
+// TestX86Float: the places of x86 floating point are found, in both modes and
+// on several models.
 func TestX86Float(t *testing.T) {
-	for _, mode := range []int{ucnum.MODE_32, ucnum.MODE_64} {
-		require.NoError(t, mendX86(Config{Arch: ucnum.ARCH_X86, Mode: mode, Model: -1}))
+	for _, c := range []Config{
+		{Mode: ucnum.MODE_32, Model: -1},
+		{Mode: ucnum.MODE_32, Model: ucnum.CPU_X86_QEMU32},
+		{Mode: ucnum.MODE_32, Model: ucnum.CPU_X86_N270},
+		{Mode: ucnum.MODE_64, Model: -1},
+		{Mode: ucnum.MODE_64, Model: ucnum.CPU_X86_QEMU64},
+		{Mode: ucnum.MODE_64, Model: ucnum.CPU_X86_WESTMERE},
+	} {
+		c.Arch = ucnum.ARCH_X86
+		require.NoError(t, mendX86(c), "%+v", c)
 	}
 }

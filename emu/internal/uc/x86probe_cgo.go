@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,9 @@ func mendX86(c Config) (err error) {
 	if !bool(C.ue_x86_bound()) {
 		return errors.New("libunicorn lacks functions for it")
 	}
+	// C keeps what it has seen by thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	e, err := open(c, false)
 	if err != nil {
 		return err
@@ -50,6 +54,8 @@ func mendX86(c Config) (err error) {
 	}
 	C.ue_x86_found(&C.struct_ue_x86_places{})
 	p := &x86Prober{e: e, code: mem[:testPage], data: mem[testPage:]}
+	// mov %cr4,%eax; or $OSFXSR|OSXMMEXCPT,%eax; mov %eax,%cr4
+	p.run([]byte{0x0f, 0x20, 0xe0, 0x0d, 0x00, 0x06, 0, 0, 0x0f, 0x22, 0xe0})
 	places := p.places()
 	if p.err != nil {
 		return p.err
