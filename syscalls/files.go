@@ -307,6 +307,19 @@ func (f *File) Name() (string, error) {
 // hostFD is a path of the host for one of its descriptors.
 func hostFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
+// hostFDInfo is what the host tells of one of its descriptors. Another
+// goroutine reads it, since the caller's thread may have a guest's credentials,
+// to which the host shows no more than is its own.
+func hostFDInfo(fd int) (b []byte, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b, err = os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+	}()
+	<-done
+	return b, err
+}
+
 // install gives a new file the lowest free descriptor of the caller.
 func (c *Ctx) install(f *File, cloexec bool) (uint64, error) {
 	fd, err := c.P.Files.Add(f, 0, c.P.Limits[unix.RLIMIT_NOFILE].Cur, cloexec)

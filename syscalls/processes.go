@@ -83,6 +83,17 @@ func (k *Kernel) process(pid int) *Process {
 	return k.family.procs[pid]
 }
 
+// processOf is the process with a number, or that of the task with it.
+func (k *Kernel) processOf(id int) *Process {
+	if p := k.process(id); p != nil {
+		return p
+	}
+	if ts := k.find(id); ts != nil {
+		return ts.p
+	}
+	return nil
+}
+
 // start runs a task that by has made.
 func (k *Kernel) start(ts *taskState, by *emu.Task) {
 	k.family.running.Add(1)

@@ -3,7 +3,6 @@ package syscalls
 import (
 	"fmt"
 	"math"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -174,7 +173,7 @@ func (t *Files) hasLock(n inode, fl *unix.Flock_t) bool {
 	if !ok {
 		return false
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+	b, err := hostFDInfo(fd)
 	if err != nil {
 		return false
 	}

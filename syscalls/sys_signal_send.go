@@ -2,7 +2,6 @@ package syscalls
 
 import (
 	"encoding/binary"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -25,9 +24,14 @@ func (c *Ctx) toSelf(si sigInfo, shared bool) error {
 	if si.No == 0 {
 		return nil
 	}
-	err := c.P.post(c.task(), si, shared)
-	if err != nil && si.Code != siQueue && si.raw == nil {
-		// kill(2) does not fail for a full queue: the signal counts as sent.
+	return si.lost(c.P.post(c.task(), si, shared))
+}
+
+// lost is the error of a signal for which there was no room in the queue: one
+// that kill(2) sends, or that is no realtime signal, counts as sent
+// (__send_signal_locked).
+func (si *sigInfo) lost(err error) error {
+	if si.Code == siUser && si.raw == nil || si.No < rtMin {
 		return nil
 	}
 	return err
@@ -38,11 +42,7 @@ func (c *Ctx) toTask(ts *taskState, si sigInfo) error {
 	if si.No == 0 {
 		return nil
 	}
-	err := ts.p.post(ts, si, false)
-	if err != nil && si.Code != siQueue && si.raw == nil {
-		return nil // as in toSelf
-	}
-	return err
+	return si.lost(ts.p.post(ts, si, false))
 }
 
 func validSignal(no int) bool { return no >= 0 && no <= nsig }
@@ -55,8 +55,8 @@ func sysKill(c *Ctx) (uint64, error) {
 	switch {
 	case pid == c.P.P.PID:
 		return 0, c.toSelf(c.sent(no, siUser), true)
-	case c.K.process(pid) != nil:
-		return 0, c.kill(c.K.process(pid), c.sent(no, siUser))
+	case c.K.processOf(pid) != nil:
+		return 0, c.kill(c.K.processOf(pid), c.sent(no, siUser))
 	case pid == -1:
 		return 0, c.killAll(no)
 	case pid == 0:
@@ -149,11 +149,7 @@ func (p *Process) send(si sigInfo) error {
 	if si.No == 0 || p.isZombie() {
 		return nil
 	}
-	err := p.post(p.leader, si, true)
-	if err != nil && si.Code != siQueue && si.raw == nil {
-		return nil // as in toSelf
-	}
-	return err
+	return si.lost(p.post(p.leader, si, true))
 }
 
 // groupMembers are the processes of the host in a process group.
@@ -271,8 +267,8 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 	switch {
 	case self:
 		return 0, c.toSelf(si, tgid == 0)
-	case tgid == 0 && c.K.process(id) != nil:
-		return 0, c.kill(c.K.process(id), si)
+	case tgid == 0 && c.K.processOf(id) != nil:
+		return 0, c.kill(c.K.processOf(id), si)
 	case tgid != 0 && c.K.find(id) != nil:
 		ts := c.K.find(id)
 		if ts.p.P.PID != tgid {
@@ -346,7 +342,7 @@ func sysPidfdSendSignal(c *Ctx) (uint64, error) {
 // pidfdPID is the process a pidfd stands for: EBADF if it is no pidfd, ESRCH
 // if the process has been waited for.
 func pidfdPID(fd int) (int, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd))
+	b, err := hostFDInfo(fd)
 	if err != nil {
 		return 0, unix.EBADF
 	}

@@ -269,3 +269,32 @@ func TestExecSignals(t *testing.T) {
 	require.Equal(t, disposition{handler: sigIgn}, g.P.Sig.get(unix.SIGUSR2))
 	require.Equal(t, "a-name-longer-t", g.P.leader.comm)
 }
+
+// TestQueueFull sends realtime signals beyond the limit: only kill does not
+// tell.
+func TestQueueFull(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		pid, no := uint64(g.P.P.PID), uint64(40)
+		g.task().blocked = sigs(unix.Signal(no))
+		g.P.Limits[unix.RLIMIT_SIGPENDING].Cur = 0
+		g.fails(unix.EAGAIN, "tgkill", pid, pid, no)
+		g.ok("kill", pid, no)
+		g.ok("tgkill", pid, pid, uint64(unix.SIGURG))
+	})
+}
+
+// TestKillThread signals a process by the number of one of its tasks.
+func TestKillThread(t *testing.T) {
+	each(t, func(t *testing.T, g *guest) {
+		g.task().blocked = sigs(unix.SIGTERM)
+		ts := newTaskState(g.P)
+		ts.blocked = sigs(unix.SIGTERM)
+		ts.task = g.P.P.NewTask(g.K.newID(), g.K)
+		ts.task.OS = ts
+		g.K.register(ts)
+		g.ok("kill", uint64(ts.task.TID), uint64(unix.SIGTERM))
+		g.P.sigMu.Lock()
+		defer g.P.sigMu.Unlock()
+		require.True(t, g.P.shared.set.has(unix.SIGTERM))
+	})
+}

@@ -231,6 +231,7 @@ func sysWaitid(c *Ctx) (uint64, error) {
 		return 0, unix.EINVAL
 	}
 	w := waitFor{options: options, keep: options&unix.WNOWAIT != 0}
+	nonblock := false // of the pidfd
 	switch which {
 	case unix.P_ALL:
 	case unix.P_PID:
@@ -256,12 +257,20 @@ func sysWaitid(c *Ctx) (uint64, error) {
 			}
 			return 0, err
 		}
+		fl, err := unix.FcntlInt(uintptr(f.Host), unix.F_GETFL, 0)
+		if err == nil && fl&unix.O_NONBLOCK != 0 && options&unix.WNOHANG == 0 {
+			nonblock = true
+			w.options |= unix.WNOHANG
+		}
 	default:
 		return 0, unix.EINVAL
 	}
 	ch, err := c.await4(w)
 	if err != nil {
 		return 0, err
+	}
+	if ch == nil && nonblock {
+		return 0, unix.EAGAIN
 	}
 	if infop != 0 {
 		if err := c.putWaited(infop, ch); err != nil {

@@ -58,6 +58,9 @@ static void pidfds(void)
 	CHECK(procfd >= 0);
 	CHECK(syscall(SYS_pidfd_send_signal, procfd, 0, NULL, 0) == 0);
 	CHECK(close(procfd) == 0);
+	procfd = syscall(SYS_pidfd_open, p, O_NONBLOCK);
+	ERR(EAGAIN, waitid(P_PIDFD, procfd, &si, WEXITED));
+	CHECK(close(procfd) == 0);
 	CHECK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0);
 	CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_code == CLD_KILLED && si.si_status == SIGTERM && close(fd) == 0);
 	ERR(EINVAL, syscall(SYS_pidfd_open, p, 77));
