@@ -53,6 +53,10 @@ func (m *Machine) open(path string, argv []string, host func(string) (string, er
 		return nil, err
 	}
 	im := &image{file: t.File, path: t.Name, execfn: path, argv: t.Argv, random: m.cfg.Random}
+	if im.random == nil && m.random != nil {
+		im.random = new([16]byte)
+		_, _ = m.random.Read(im.random[:]) // it does not fail
+	}
 	return im, im.read(m)
 }
 
@@ -166,7 +170,7 @@ func (im *image) load(m *Machine, pid int, env []string, by *syscalls.Process) (
 	if !ok {
 		return nil, fmt.Errorf("no CPU model %q for %s; `utemu arch %s` lists them", m.cfg.CPU, a.Name, a.Name)
 	}
-	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock, Warn: m.cfg.Warn})
+	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock, Warn: m.cfg.Warn, Schedule: m.sched})
 	if err != nil {
 		return nil, err
 	}

@@ -253,7 +253,7 @@ func libcCompile(t *testing.T, src string, target libcTarget, flags []string) st
 	dir, err := filepath.Abs(".build/libc")
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir, 0o777))
-	out := filepath.Join(dir, strings.TrimSuffix(src, filepath.Ext(src))+"-"+target.name+"-"+hex.EncodeToString(h.Sum(nil))[:16])
+	out := filepath.Join(dir, strings.TrimSuffix(filepath.Base(src), filepath.Ext(src))+"-"+target.name+"-"+hex.EncodeToString(h.Sum(nil))[:16])
 	if _, err := os.Stat(out); err == nil {
 		return out
 	}

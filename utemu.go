@@ -2,9 +2,11 @@ package utemu
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -62,6 +64,12 @@ type Config struct {
 	// it does in core(5)'s core_pattern. With "" that limit, inherited from this
 	// process, and the host's core_pattern decide.
 	Core string
+	// Deterministic makes runs alike: in the order in which tasks run, process
+	// numbers, clocks and random numbers, which all follow from Seed. See
+	// docs/deterministic.md for what that covers. It costs speed.
+	Deterministic bool
+	// Seed chooses one of the runs that Deterministic can make.
+	Seed uint64
 	// Random are the bytes that the program gets at AT_RANDOM, for runs that are
 	// to be alike; nil means fresh ones.
 	Random *[16]byte
@@ -81,6 +89,8 @@ type Machine struct {
 	proc   *emu.Process
 	task   *emu.Task
 	syms   *symbolize.Table
+	sched  *emu.Schedule // nil unless Deterministic
+	random *rand.ChaCha8
 
 	copies sync.WaitGroup // of standard streams that are no files
 	pipes  []io.Closer    // the guest's ends of their pipes
@@ -121,20 +131,40 @@ func Load(c Config) (*Machine, error) {
 		c.Core = abs
 	}
 	m := &Machine{cfg: c}
-	m.kernel = syscalls.New(syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, CoreFile: c.Core, Log: c.Log, Exec: m.exec})
+	kc := syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, CoreFile: c.Core, Log: c.Log, Exec: m.exec}
+	pid := os.Getpid()
+	if c.Deterministic {
+		if err := m.determine(&kc); err != nil {
+			return nil, err
+		}
+		pid = syscalls.FirstPID
+	}
+	m.kernel = syscalls.New(kc)
 	im, err := m.open(c.Path, c.Args, nil)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.Close())
 	}
 	defer im.close()
-	m.proc, err = im.load(m, os.Getpid(), c.Env, nil)
+	m.proc, err = im.load(m, pid, c.Env, nil)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.Close())
 	}
 	if err := m.start(im); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
+}
+
+// determine makes what a machine whose runs are alike has of its own.
+func (m *Machine) determine(kc *syscalls.Config) (err error) {
+	if m.sched, err = emu.NewSchedule(m.cfg.Seed); err != nil {
+		return fmt.Errorf("utemu: %w", err)
+	}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], m.cfg.Seed)
+	m.random = rand.NewChaCha8(key)
+	kc.Schedule, kc.Random = m.sched, m.random
+	return nil
 }
 
 // start makes the kernel's side of the first process and its task.
@@ -354,12 +384,18 @@ func (m *Machine) status() emu.Status {
 // signal ended in the middle of a system call of the host stays with this
 // process.
 func (m *Machine) Close() error {
-	if m.proc == nil || m.adrift {
+	if m.adrift {
 		return nil
 	}
 	var err error
+	if m.sched != nil {
+		err, m.sched = m.sched.Close(), nil
+	}
+	if m.proc == nil {
+		return err
+	}
 	if p, ok := m.proc.OS.(*syscalls.Process); ok {
-		err = p.Release()
+		err = errors.Join(err, p.Release())
 	}
 	return errors.Join(err, m.proc.Close())
 }

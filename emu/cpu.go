@@ -17,6 +17,8 @@ type Options struct {
 	// Warn gets a line when the guest's results can be trusted no more. Nil
 	// drops it.
 	Warn func(line string)
+	// Schedule is that of the machine; nil lets tasks run freely.
+	Schedule *Schedule
 }
 
 // CPU is the processor of a process as its tasks see it: registers, memory,
@@ -62,6 +64,9 @@ func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
 		c.index[r.ID] = int16(i)
 	}
 	c.bare.eng = eng
+	if o.Schedule != nil {
+		eng.Determine(o.Schedule.seed)
+	}
 	if err := a.Engine.Boot(&c.bare, m); err != nil {
 		c.close()
 		return nil, fmt.Errorf("emu: %s: start of CPU %s: %w", a.Name, m.Name, err)

@@ -35,6 +35,7 @@ type Process struct {
 	only    atomic.Pointer[Task] // all others are to end
 	tracing *tracing
 	caps    *arch.Caps // nil: the architecture's
+	used    uint64     // ticks that its tasks have run, in a schedule
 }
 
 // Tasks are the threads of the process that have not exited, the oldest first.
@@ -63,6 +64,13 @@ type Task struct {
 	// asleep: in Sleep; readied: Ready has ended that. turns.mu guards both.
 	asleep, readied bool
 	saved           cpuState
+
+	// In a schedule: what the task waits for, nil if it can go on; whether that
+	// came; how long it has run; whether it is outside, which Schedule.mu guards.
+	wait *Wait
+	met  bool
+	used uint64
+	away bool
 
 	goroutine atomic.Uint64 // that is in Run
 

@@ -25,7 +25,7 @@ func NewProcess(pid int, a *arch.Arch, m *arch.Model, o Options) (*Process, erro
 }
 
 func newProcess(pid int, a *arch.Arch, m *arch.Model, s *Space, cpu *CPU) *Process {
-	p := &Process{PID: pid, Arch: a, Model: m, Space: s, cpu: cpu, turns: &turns{}, shares: &atomic.Int32{}, tracing: &tracing{}}
+	p := &Process{PID: pid, Arch: a, Model: m, Space: s, cpu: cpu, turns: &turns{sched: cpu.opts.Schedule}, shares: &atomic.Int32{}, tracing: &tracing{}}
 	p.shares.Store(1)
 	return p
 }
@@ -133,13 +133,13 @@ func (t *Task) Run(ctx context.Context) error {
 		if t.lost {
 			t.giveUp()
 		}
-		t.release()
+		t.release(true)
 	}()
 	for t.status == nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Proc.turns.wanted.Load() {
+		if t.Proc.turns.over() {
 			t.Yield()
 		}
 		if t.broken != nil {
@@ -183,7 +183,7 @@ func (t *Task) user() error {
 	if err := tr.start(cpu); err != nil {
 		return err
 	}
-	why, exc, err := cpu.run(t.limit())
+	why, exc, err := t.run(t.limit())
 	if err != nil {
 		return err
 	}
@@ -307,6 +307,9 @@ func (t *Task) memory(e arch.Exception) error {
 // syscall makes the system call the task stands at, with the tracehook points
 // around it.
 func (t *Task) syscall() error {
+	if s := t.Schedule(); s != nil {
+		s.charge(t, callTicks)
+	}
 	if tr := t.box(); tr == nil || !tr.SyscallEntry(t) {
 		if err := t.kernel.Syscall(t); err != nil {
 			return err
@@ -327,7 +330,9 @@ func (p *Process) Become(q *Process) error {
 	cpu, space := p.cpu, p.Space
 	t := p.Tasks()[0]
 	p.turns.on, t.saved = nil, cpuState{}
-	t.release()
+	if p.turns.sched == nil {
+		t.release(false)
+	}
 	p.visits.Lock()
 	old := &Process{Space: space, cpu: cpu, turns: p.turns, shares: p.shares}
 	p.cpuMu.Lock()
@@ -336,7 +341,9 @@ func (p *Process) Become(q *Process) error {
 	p.cpuMu.Unlock()
 	p.visits.Unlock()
 	p.only.Store(nil)
-	if err := t.acquire(); err != nil {
+	if p.turns.sched != nil {
+		p.turns.on = t
+	} else if err := t.acquire(); err != nil {
 		return err
 	}
 	q.Space, q.cpu = nil, nil

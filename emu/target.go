@@ -137,7 +137,7 @@ func (g *Target) adopt(child *Task) {
 		c.held = true
 		defer func() {
 			if !c.ended {
-				child.release()
+				child.release(true)
 			}
 		}()
 		if err := c.follow(ctx, c); err != nil {
@@ -364,7 +364,7 @@ func (g *Target) under(ctx context.Context) {
 func (g *Target) once(ctx context.Context, l stepper.Limit) (stepper.Stop, bool, error) {
 	t := g.t
 	if !l.Hold {
-		if t.Proc.turns.wanted.Load() && (l.Settle || l.Insns != 0 || len(l.Stops) != 0 || !l.Events) {
+		if t.Proc.turns.over() && (l.Settle || l.Insns != 0 || len(l.Stops) != 0 || !l.Events) {
 			// Other threads must not meet what a step has left in memory.
 			t.Yield()
 		}
@@ -415,7 +415,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 			g.unwatch()
 		}
 		t.exit()
-		t.release()
+		t.release(true)
 		return stepper.Stop{Why: stepper.Exited, Code: t.status.Wait()}, true
 	}
 	if g.stop != nil {
@@ -433,7 +433,7 @@ func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 		return stepper.Stop{}, false, err
 	}
 	start := cpu.Reg(g.Arch().PC)
-	why, exc, err := cpu.run(l, g.plants...)
+	why, exc, err := t.run(l, g.plants...)
 	if err != nil {
 		return stepper.Stop{}, false, err
 	}

@@ -27,6 +27,9 @@ type turns struct {
 
 	// on is the task whose registers the CPU has; it changes in a turn only.
 	on *Task
+
+	// sched takes the place of all of the above but on, if the machine has one.
+	sched *Schedule
 }
 
 // slice is how long a task goes on while others wait for the turn.
@@ -36,6 +39,10 @@ const slice = time.Millisecond
 func (t *Task) acquire() error {
 	p := t.Proc
 	q := p.turns
+	if q.sched != nil {
+		q.sched.enter(t)
+		return p.switchTo(t)
+	}
 	q.wait(t)
 	return p.switchTo(t)
 }
@@ -62,7 +69,7 @@ func (q *turns) begin(t *Task) {
 // Sleep unless the task knows. Any goroutine may call it.
 func (t *Task) Ready() bool {
 	q := t.Proc.turns
-	if q == nil {
+	if q == nil || q.sched != nil {
 		return false
 	}
 	q.mu.Lock()
@@ -92,7 +99,7 @@ func (t *Task) Sleep(f func(turn <-chan struct{}) bool) {
 	q.mu.Lock()
 	t.asleep, t.readied = true, false
 	q.mu.Unlock()
-	t.release()
+	t.release(false)
 	turn := f(t.turn)
 	q.mu.Lock()
 	t.asleep = false
@@ -110,9 +117,14 @@ func (t *Task) Sleep(f func(turn <-chan struct{}) bool) {
 	}
 }
 
-// release gives the turn to the task that has waited longest.
-func (t *Task) release() {
+// release gives the turn to the task that has waited longest, or that the
+// schedule chooses; for good means that the task does not want it again.
+func (t *Task) release(forGood bool) {
 	q := t.Proc.turns
+	if q.sched != nil {
+		q.sched.leave(t, forGood)
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wanted.Store(false)
@@ -145,17 +157,32 @@ func (q *turns) tick(last uint64) {
 	})
 }
 
+// over tells whether the slice is.
+func (q *turns) over() bool {
+	if q.sched != nil {
+		return q.sched.over()
+	}
+	return q.wanted.Load()
+}
+
 // Yield lets the other tasks that wait for the CPU have their turn first.
 func (t *Task) Yield() {
 	q := t.Proc.turns
 	if q == nil {
 		return
 	}
+	if q.sched != nil {
+		q.sched.pass(t, true)
+		if err := t.Proc.switchTo(t); err != nil {
+			t.broken = err
+		}
+		return
+	}
 	q.mu.Lock()
 	waits := len(q.queue) > 0
 	q.mu.Unlock()
 	if waits {
-		t.release()
+		t.release(false)
 		t.regain()
 	}
 }
@@ -168,7 +195,7 @@ func (t *Task) Outside(f func()) {
 		f()
 		return
 	}
-	t.release()
+	t.release(false)
 	f()
 	t.regain()
 }
@@ -187,17 +214,41 @@ func (t *Task) regain() {
 // returns f's error, or that of an engine that fails.
 func (t *Task) Borrow(f func() error) error {
 	q := t.Proc.turns
-	q.mu.Lock()
-	h := q.holder
-	q.mu.Unlock()
-	if h != nil && h.goroutine.Load() == goroutine() {
+	h := q.current()
+	mine := h != nil && h.goroutine.Load() == goroutine()
+	switch {
+	case mine && h.Proc.turns == q:
 		return h.With(t, func(*CPU) error { return f() })
+	case mine:
+		return t.looked(f)
+	case q.sched != nil:
+		return q.sched.Visit(func() error { return t.looked(f) })
 	}
 	if err := t.acquire(); err != nil {
 		return err
 	}
-	defer t.release()
+	defer t.release(false)
 	return f()
+}
+
+// looked calls f with the registers of t in its CPU, which nobody uses.
+func (t *Task) looked(f func() error) error {
+	if err := t.Proc.switchTo(t); err != nil {
+		return err
+	}
+	return f()
+}
+
+// current is the task that has the turn.
+func (q *turns) current() *Task {
+	if s := q.sched; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.holder
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.holder
 }
 
 // goroutine is the number of the calling goroutine, which Go tells at the head

@@ -12,6 +12,9 @@ func (p *Process) Visit(f func()) bool {
 		p.cpuMu.Lock()
 		q := p.turns
 		p.cpuMu.Unlock()
+		if s := q.schedule(); s != nil {
+			return p.visitScheduled(s, f)
+		}
 		if q == nil { // a process without a CPU
 			f()
 			return true
@@ -19,11 +22,28 @@ func (p *Process) Visit(f func()) bool {
 		v := &Task{Proc: p, turn: make(chan struct{}, 1)}
 		q.wait(v)
 		again, ok := p.visit(q, f)
-		v.release()
+		v.release(false)
 		if !again {
 			return ok
 		}
 	}
+}
+
+// visitScheduled is Visit in a schedule, where a task that makes a call of the
+// host keeps its turn.
+func (p *Process) visitScheduled(s *Schedule, f func()) (ok bool) {
+	look := func() error {
+		if ok = p.cpu != nil; ok {
+			f()
+		}
+		return nil
+	}
+	if h := p.turns.current(); h != nil && h.goroutine.Load() == goroutine() {
+		_ = look() // it does not fail
+	} else {
+		_ = s.Visit(look)
+	}
+	return ok
 }
 
 // wait gets the turn for a task without putting its registers into the CPU.
@@ -62,6 +82,11 @@ func (t *Task) Asleep() bool {
 	t.Proc.cpuMu.Unlock()
 	if q == nil {
 		return false
+	}
+	if s := q.sched; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.holder != t && (t.away || t.wait != nil)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

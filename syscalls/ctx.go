@@ -27,6 +27,8 @@ type Ctx struct {
 	w        [6]uint64 // raw argument registers
 	next     int
 	noResult bool
+
+	outside map[int32]bool // descriptors of the host that Ctx.noteOutside has noted
 }
 
 // ctx fills the process's call record from the registers.
@@ -232,23 +234,30 @@ func (c *Ctx) Write64(addr, v uint64) error {
 }
 
 // Block runs f, which may block in the host. It is the one place where other
-// tasks get their turn meanwhile. A system call of the host that blocks in f
+// tasks get their turn meanwhile, but in a schedule, where they do not. A system call of the host that blocks in f
 // fails with EINTR when a signal for the guest arrives; interrupted tells
 // whether the guest's call has to fail so too, or is to be made again.
 func (c *Ctx) Block(f func()) {
+	if c.T.Schedule() != nil {
+		c.kickable(f)
+		return
+	}
+	c.T.Outside(func() { c.kickable(f) })
+}
+
+// kickable calls f, whose calls of the host signals for the guest end.
+func (c *Ctx) kickable(f func()) {
 	ts := c.task()
-	c.T.Outside(func() {
-		// What the host's thread is told must reach the call. A task that waits
-		// for its turn is not tied to a thread: handing over would cost two
-		// switches of the host's.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		ts.blocking.Store(int32(unix.Gettid()))
-		defer ts.blocking.Store(0)
-		if ts.alarm.Load() {
-			// The signal came too early to see that there is a call to end.
-			go ts.kick()
-		}
-		f()
-	})
+	// What the host's thread is told must reach the call. A task that waits
+	// for its turn is not tied to a thread: handing over would cost two
+	// switches of the host's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ts.blocking.Store(int32(unix.Gettid()))
+	defer ts.blocking.Store(0)
+	if ts.alarm.Load() {
+		// The signal came too early to see that there is a call to end.
+		go ts.kick()
+	}
+	f()
 }

@@ -19,6 +19,9 @@ type File struct {
 	keep bool         // belongs to the host process: not closed with the last reference
 	give bool         // a standard stream that the host process gives up when the guest closes it
 
+	given   bool // the host process was started with it
+	foreign bool // the other end is known not to be a guest
+
 	kind  fileKind
 	large bool     // opened with O_LARGEFILE, or by a 64-bit program
 	proc  procPath // of a directory of ours in /proc
@@ -27,8 +30,9 @@ type File struct {
 	mem   *memFile
 	sock  *sockInfo
 	owner owner
-	sigs  sigset   // of a signalFile
-	guest *Process // of a pidFile
+	sigs  sigset      // of a signalFile
+	guest *Process    // of a pidFile
+	timer *clockTimer // of a timerfd in a schedule
 
 	watchMu sync.Mutex
 	watches []watch // by epoll instances
@@ -48,6 +52,7 @@ const (
 	fanotifyFile          // struct fanotify_event_metadata
 	procMem               // /proc/self/mem
 	pidFile               // pidfd of a guest
+	randomFile            // /dev/urandom, where random numbers do not come from the host
 )
 
 // owner is who SIGIO goes to (fcntl(2), F_SETOWN and F_SETSIG). It is kept
@@ -81,7 +86,7 @@ func inherit(own bool) *Files {
 	ents, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		for fd := range 3 {
-			t.put(fd, &File{Host: fd, keep: true}, false)
+			t.put(fd, &File{Host: fd, keep: true, given: true}, false)
 		}
 		return t
 	}
@@ -94,7 +99,7 @@ func inherit(own bool) *Files {
 		// streams: they are for all.
 		if fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && (fl&unix.FD_CLOEXEC == 0 || fd <= 2) {
 			unix.CloseOnExec(fd)
-			t.put(fd, &File{Host: fd, keep: fd <= 2, give: own && fd <= 1, large: openedLarge(fd)}, false)
+			t.put(fd, &File{Host: fd, keep: fd <= 2, given: true, give: own && fd <= 1, large: openedLarge(fd)}, false)
 		}
 	}
 	return t

@@ -131,13 +131,12 @@ func (f *futexes) requeue(from, to futexKey, n, m int) (woken, moved uint64) {
 // await waits until w is woken, until the end of the wait, or for a signal;
 // the errors are ETIMEDOUT and EINTR.
 func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
-	ts := c.task()
 	err := error(nil)
-	// No call of the host: ts.wake is all that is needed to end the wait.
-	c.T.Sleep(func(turn <-chan struct{}) (has bool) {
-		has, err = c.awaitOutside(w, turn, ts, clock, end)
-		return has
-	})
+	if c.T.Schedule() != nil {
+		err = c.awaitTurn(w, clock, end)
+	} else {
+		err = c.awaitFreely(w, clock, end)
+	}
 	f := &c.K.futexes
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -145,6 +144,29 @@ func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
 		return nil
 	}
 	f.remove(w)
+	return err
+}
+
+// awaitTurn is await in a schedule.
+func (c *Ctx) awaitTurn(w *futexWaiter, clock int, end time.Duration) error {
+	left := time.Duration(-1)
+	if end >= 0 {
+		now, err := c.P.now(clock, c.T)
+		if err != nil {
+			return err
+		}
+		left = max(0, end-now)
+	}
+	return c.until(func() bool { return len(w.ready) > 0 }, left)
+}
+
+func (c *Ctx) awaitFreely(w *futexWaiter, clock int, end time.Duration) (err error) {
+	ts := c.task()
+	// No call of the host: ts.wake is all that is needed to end the wait.
+	c.T.Sleep(func(turn <-chan struct{}) (has bool) {
+		has, err = c.awaitOutside(w, turn, ts, clock, end)
+		return has
+	})
 	return err
 }
 

@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
@@ -104,7 +106,13 @@ func (k *Kernel) members(pgrp int) (out []*Process) {
 			out = append(out, p)
 		}
 	}
+	byNumber(out)
 	return out
+}
+
+// byNumber sorts processes.
+func byNumber(l []*Process) {
+	slices.SortFunc(l, func(a, b *Process) int { return a.P.PID - b.P.PID })
 }
 
 // signalGroup sends the guests of a group signals, as the kernel does.
@@ -137,6 +145,9 @@ func (f *family) orphaned(pgrp int, but *Process) bool {
 // hostKeeps tells whether the parent of this process is of another group of
 // the session that the first guest is in. One in another pid namespace counts.
 func hostKeeps(p *Process) bool {
+	if p.K.cfg.Schedule != nil {
+		return true
+	}
 	parent := unix.Getppid()
 	if parent == 0 {
 		return p.sid != p.P.PID
@@ -174,6 +185,7 @@ func (f *family) newlyOrphaned(p *Process, children []*Process) (out []int) {
 			out = append(out, g)
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 

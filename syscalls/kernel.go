@@ -3,7 +3,9 @@ package syscalls
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +35,12 @@ type Config struct {
 	// host's kernel would: by the process's limit, into its current directory
 	// or where core_pattern says, and none if that names a program.
 	CoreFile string
+	// Schedule is that of the machine, whose clock is the guests' then; nil lets
+	// tasks run freely, by the host's clocks.
+	Schedule *emu.Schedule
+	// Random is where random numbers come from; nil is the host. Tasks read it
+	// in turn.
+	Random io.Reader
 	// Log gets one line, without newline, for each thing worth telling a user
 	// who asked for it: a system call that is not there, once each. Nil drops
 	// them.
@@ -50,6 +58,10 @@ type Kernel struct {
 	tables map[*arch.Arch]*table
 	missed map[string]bool // system calls that were named in the log
 
+	began   time.Time            // by the host's clock
+	numbers map[[2]uint64]uint64 // see number
+	streams map[[2]uint64]bool   // see inherited
+
 	coreErr error // of writing cfg.CoreFile
 	sysctl  func(name string) string
 
@@ -66,7 +78,7 @@ func New(c Config) *Kernel {
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
-	return &Kernel{cfg: c, tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl, hostCred: hostCred()}
+	return &Kernel{cfg: c, began: time.Now(), tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl, hostCred: hostCred()}
 }
 
 // table returns the call table of an architecture.

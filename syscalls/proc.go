@@ -349,6 +349,7 @@ func (p *procView) procStat() ([]byte, error) {
 			f[n-3] = strconv.FormatUint(v, 10)
 		}
 	}
+	p.steadyStat(f)
 	head := fmt.Appendf(nil, "%d (%s) %c %d %d %d %d %d ", p.id(), p.ts.comm, p.state(), p.ppid(), pgrp, sid, tty, front)
 	return append(append(head, strings.Join(f[min(len(f), 6):], " ")...), '\n'), nil
 }
@@ -368,6 +369,9 @@ func (p *procView) procStatus() ([]byte, error) {
 		return nil, err
 	}
 	lines := p.statusLines(&m)
+	if p.K.cfg.Schedule != nil {
+		lines["voluntary_ctxt_switches"], lines["nonvoluntary_ctxt_switches"] = "0", "0"
+	}
 	var b []byte
 	for line := range strings.Lines(string(host)) {
 		key, _, _ := strings.Cut(line, ":")

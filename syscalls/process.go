@@ -96,6 +96,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	k.family.newFirst(q)
 	q.leader = newTaskState(q)
 	q.Files = inherit(k.cfg.OwnStreams)
+	q.Files.Open(func(_ int, f *File, _ bool) { k.inherited(f) })
 	q.Sig.inherit()
 	q.prctl.exec()
 	for i := range q.Limits {
@@ -106,10 +107,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	if cur, ok := emu.StartNoFile(); ok {
 		q.Limits[unix.RLIMIT_NOFILE].Cur = cur
 	}
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {
-		q.Start = ts.Nano()
-	}
+	q.Start = k.bootTime()
 	p.OS = q
 	return q, nil
 }
@@ -129,7 +127,9 @@ func (p *Process) SetFile(fd int, f *os.File) error {
 	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
 		return err
 	}
-	p.Files.Set(fd, &File{Host: int(f.Fd()), keep: true}, false)
+	given := &File{Host: int(f.Fd()), keep: true, given: true}
+	p.K.inherited(given)
+	p.Files.Set(fd, given, false)
 	return nil
 }
 
@@ -183,11 +183,16 @@ func (p *Process) Alone(t *emu.Task) {
 		t.EndOthers()
 		p.wakeAll(t)
 		c := p.ctx(p.K, t)
-		c.Block(func() {
-			for len(p.P.Tasks()) > 1 && p.P.Group() == nil {
-				<-ts.wake
-			}
-		})
+		alone := func() bool { return len(p.P.Tasks()) <= 1 || p.P.Group() != nil }
+		if t.Schedule() != nil {
+			t.Await(emu.Wait{Until: emu.Never, Ready: func(bool) bool { return alone() }})
+		} else {
+			c.Block(func() {
+				for !alone() {
+					<-ts.wake
+				}
+			})
+		}
 	}
 	p.K.robustExit(t, ts)
 	p.K.clearTID(t, ts)

@@ -27,6 +27,10 @@ type family struct {
 	err     error          // the first failure of the host in one of them
 }
 
+// FirstPID is the number of the first process in a machine with a schedule; that
+// of its parent, who is not a guest, is one less.
+const FirstPID = firstID
+
 // firstID is where the numbers of tasks begin that the host has none for: it
 // gives none from PID_MAX_LIMIT (linux/threads.h) on.
 const firstID = 4 << 20
@@ -82,6 +86,7 @@ func (k *Kernel) process(pid int) *Process {
 // start runs a task that by has made.
 func (k *Kernel) start(ts *taskState, by *emu.Task) {
 	k.family.running.Add(1)
+	ts.task.Enlist()
 	ctx := by.Context()
 	go func() {
 		defer k.family.running.Done()
@@ -129,12 +134,9 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 	q.prctl.deathSig = 0
 	p.K.family.mu.Lock()
 	q.pgrp, q.sid, q.tty = p.pgrp, p.sid, p.tty
-	q.before = hostUsage()
+	q.before = q.running()
 	p.K.family.mu.Unlock()
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {
-		q.Start = ts.Nano()
-	}
+	q.Start = p.K.bootTime()
 	q.mem = memState{membarriers: p.mem.membarriers, shm: maps.Clone(p.mem.shm)}
 	if flags&unix.CLONE_FILES == 0 {
 		q.Files = p.Files.copy()
@@ -294,6 +296,8 @@ func (p *Process) ppid() int {
 	p.K.family.mu.Lock()
 	defer p.K.family.mu.Unlock()
 	switch {
+	case p.first && p.K.cfg.Schedule != nil:
+		return FirstPID - 1
 	case p.first:
 		return unix.Getppid()
 	case p.parent == nil:

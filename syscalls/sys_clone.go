@@ -169,6 +169,13 @@ func (c *Ctx) childPidfd(q *Process, addr uint64) error {
 // waitVfork waits for the child of a vfork, unless the process is to end
 // (wait_for_vfork_done).
 func (c *Ctx) waitVfork(done chan struct{}) (ok bool) {
+	if c.T.Schedule() != nil {
+		c.T.Await(emu.Wait{Until: emu.Never, Ready: func(bool) bool {
+			ok = gone(done)
+			return ok || c.P.P.Group() != nil || c.P.P.Over(c.T) || c.T.Context().Err() != nil
+		}})
+		return ok
+	}
 	ts := c.task()
 	c.Block(func() {
 		for c.P.P.Group() == nil && !c.P.P.Over(c.T) {
@@ -311,11 +318,16 @@ func (p *Process) lessTasks() {
 	if !done {
 		return
 	}
-	go func() {
+	tell := func() {
 		if err := p.stopped(s); err != nil {
 			p.K.failed(err)
 		}
-	}()
+	}
+	if p.K.cfg.Schedule != nil {
+		tell()
+	} else {
+		go tell()
+	}
 }
 
 // What tracers are told in place of a signal (tracehook.h).

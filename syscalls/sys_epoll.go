@@ -128,6 +128,7 @@ func sysEpollCtl(c *Ctx) (uint64, error) {
 	if ep == f {
 		return 0, unix.EINVAL
 	}
+	ep.foreign = ep.foreign || c.T.Schedule() != nil && f.outside()
 	return 0, f.watch(ep, op, fd, &ev)
 }
 
@@ -147,6 +148,7 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 		return 0, err
 	}
 	c.showAll()
+	c.noteOutside(f)
 	evs := make([]unix.EpollEvent, min(count, epollMax))
 	n, err := unix.EpollWait(f.Host, evs, 0)
 	if err == nil && n == 0 {
@@ -171,7 +173,7 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 
 func sysEpollWait(c *Ctx) (uint64, error) {
 	fd, at, n, ms := c.Int(), c.Addr(), c.Int(), c.Int()
-	return c.epollWait(fd, at, n, millis(ms))
+	return c.epollWait(fd, at, n, c.millis(ms))
 }
 
 func sysEpollPwait(c *Ctx) (uint64, error) {
@@ -179,7 +181,7 @@ func sysEpollPwait(c *Ctx) (uint64, error) {
 	if err := c.sigmask(mask, size); err != nil {
 		return 0, err
 	}
-	return c.epollWait(fd, at, n, millis(ms))
+	return c.epollWait(fd, at, n, c.millis(ms))
 }
 
 func sysEpollPwait2(c *Ctx) (uint64, error) {

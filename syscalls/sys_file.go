@@ -166,6 +166,29 @@ func sysOpenat2(c *Ctx) (uint64, error) {
 // (MAX_NON_LFS).
 const maxNonLargeFile = math.MaxInt32
 
+// hostOpen opens a path of the host.
+func (c *Ctx) hostOpen(p place, how unix.OpenHow) (fd int, err error) {
+	open := func(more uint64) (int, error) {
+		how := how
+		how.Flags |= more
+		if how.Resolve != 0 {
+			return unix.Openat2(p.dir, p.path, &how)
+		}
+		return unix.Openat(p.dir, p.path, int(how.Flags), uint32(how.Mode))
+	}
+	if c.T.Schedule() != nil && how.Flags&(unix.O_NONBLOCK|unix.O_PATH) == 0 && how.Flags&unix.O_ACCMODE != unix.O_RDWR {
+		var st unix.Stat_t
+		if unix.Fstatat(p.dir, p.path, &st, 0) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+			return c.openFIFO(how.Flags, open)
+		}
+	}
+	err = c.restart(func() error {
+		fd, err = open(0)
+		return err
+	})
+	return fd, err
+}
+
 // open opens a path. how has the host's flags.
 func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64, error) {
 	follow := how.Flags&unix.O_NOFOLLOW == 0 && how.Flags&(unix.O_CREAT|unix.O_EXCL) != unix.O_CREAT|unix.O_EXCL
@@ -191,15 +214,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 		how.Flags |= unix.O_NOCTTY // not the host process's
 	}
 	how.Mode = uint64(c.mode(uint32(how.Mode)))
-	fd := -1
-	err = c.restart(func() error {
-		if how.Resolve != 0 {
-			fd, err = unix.Openat2(p.dir, p.path, &how)
-		} else {
-			fd, err = unix.Openat(p.dir, p.path, int(how.Flags), uint32(how.Mode))
-		}
-		return err
-	})
+	fd, err := c.hostOpen(p, how)
 	if err != nil {
 		return 0, err
 	}
@@ -211,6 +226,9 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 			return 0, unix.EOVERFLOW
 		}
 		c.opened(f, &st, flags)
+		if c.K.cfg.Random != nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && (st.Rdev == unix.Mkdev(1, 8) || st.Rdev == unix.Mkdev(1, 9)) {
+			f.kind = randomFile // /dev/random, /dev/urandom
+		}
 	}
 	return c.install(f, cloexec)
 }
@@ -322,7 +340,12 @@ func sysFlock(c *Ctx) (uint64, error) {
 		return 0, err
 	}
 	how := c.Int()
-	return 0, c.restart(func() error { return unix.Flock(f.Host, how) })
+	return 0, c.retry(unix.EWOULDBLOCK, how&unix.LOCK_NB != 0, func(wait bool) error {
+		if !wait {
+			return unix.Flock(f.Host, how|unix.LOCK_NB)
+		}
+		return unix.Flock(f.Host, how)
+	})
 }
 
 func pipe(c *Ctx, addr uint64, flags uint32) (uint64, error) {

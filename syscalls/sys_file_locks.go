@@ -97,7 +97,13 @@ func (c *Ctx) lock(f *File, name string, cmd, addr uint64) error {
 			return err
 		}
 	}
-	if err := c.restart(func() error { return unix.FcntlFlock(uintptr(fd), host, &fl) }); err != nil {
+	err = c.retry(unix.EAGAIN, host != unix.F_OFD_SETLKW, func(wait bool) error {
+		if !wait {
+			host = unix.F_OFD_SETLK
+		}
+		return unix.FcntlFlock(uintptr(fd), host, &fl)
+	})
+	if err != nil {
 		return err
 	}
 	if host != unix.F_OFD_GETLK {

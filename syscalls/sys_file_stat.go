@@ -18,6 +18,7 @@ func statPath(c *Ctx, flags int, put putter) (uint64, error) {
 	if err := unix.Fstatat(p.dir, p.path, &st, flags); err != nil {
 		return 0, err
 	}
+	c.K.steady(&st)
 	return 0, put(c, c.Addr(), &st)
 }
 
@@ -35,6 +36,7 @@ func fstat(c *Ctx, put putter) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	c.K.steady(&st)
 	return 0, put(c, c.Addr(), &st)
 }
 
@@ -51,6 +53,7 @@ func fstatat(c *Ctx, put putter) (uint64, error) {
 	if err := unix.Fstatat(p.dir, p.path, &st, p.flags(flags)); err != nil {
 		return 0, err
 	}
+	c.K.steady(&st)
 	return 0, put(c, buf, &st)
 }
 
@@ -152,6 +155,7 @@ func sysStatx(c *Ctx) (uint64, error) {
 	if err := unix.Statx(p.dir, p.path, p.flags(flags), int(mask), &st); err != nil {
 		return 0, err
 	}
+	c.K.steadyx(&st)
 	s := c.NewStruct("statx")
 	for name, v := range map[string]uint64{
 		"stx_mask": uint64(st.Mask), "stx_blksize": uint64(st.Blksize), "stx_attributes": st.Attributes,

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -209,12 +210,17 @@ func (c *Ctx) readFile(f *File, b [][]byte, pos int64, flags int) (uint64, error
 		return c.readSignals(f, b)
 	case pidFile:
 		return 0, unix.EINVAL
+	case randomFile:
+		for _, p := range b {
+			_, _ = c.random(p, 0) // it does not fail
+		}
+		return uint64(len(flat(b, maxRW))), nil
 	}
 	if err := c.background(f, unix.SIGTTIN); err != nil {
 		return 0, err
 	}
 	n := 0
-	err := c.restart(func() (err error) {
+	err := c.onFile(f, unix.POLLIN, func() (err error) {
 		n, err = hostRead(f.Host, b, pos, flags)
 		return err
 	})
@@ -266,15 +272,42 @@ func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	err = c.restart(func() (err error) {
-		n, err = hostWrite(f.Host, b, pos, flags)
-		return err
-	})
-	if err == nil {
+	n, err := c.writeAll(f, b, pos, flags)
+	if n > 0 {
 		c.K.typed(f, b, n)
+		err = nil
 	}
-	return uint64(max(n, 0)), c.pipeSignal(err)
+	return uint64(max(n, 0)), err
+}
+
+// writeAll makes the host's call, with signals for its errors; in a schedule it
+// is made for as much as there is room for, until all is written.
+func (c *Ctx) writeAll(f *File, b [][]byte, pos int64, flags int) (done int, err error) {
+	all := c.T.Schedule() == nil || pos >= 0 || !f.waits() || f.outside()
+	for {
+		n := 0
+		err = c.onFile(f, unix.POLLOUT, func() (err error) {
+			n, err = hostWrite(f.Host, b, pos, flags)
+			return err
+		})
+		done += max(n, 0)
+		b = beyond(b, max(n, 0))
+		if all || err != nil || n == 0 || len(b) == 0 {
+			return done, c.pipeSignal(err)
+		}
+	}
+}
+
+// beyond is what is left of b after its first n bytes.
+func beyond(b [][]byte, n int) [][]byte {
+	for len(b) > 0 && n >= len(b[0]) {
+		b, n = b[1:], n-len(b[0])
+	}
+	if n > 0 {
+		b = slices.Clone(b)
+		b[0] = b[0][n:]
+	}
+	return b
 }
 
 // pipeSignal sends SIGPIPE with an EPIPE; the host process ignores its own.

@@ -28,7 +28,7 @@ func sendfile(c *Ctx, wide bool) (uint64, error) {
 		return 0, err
 	}
 	n := 0
-	err = c.restart(func() (err error) {
+	err = c.move(in, out, func() (err error) {
 		n, err = unix.Sendfile(out.Host, in.Host, off, int(min(count, maxRW)))
 		return err
 	})
@@ -87,7 +87,7 @@ func transfer(c *Ctx, move func(in int, inOff *int64, out int, outOff *int64, n,
 		return 0, err
 	}
 	done := 0
-	err = c.restart(func() (err error) {
+	err = c.move(in, out, func() (err error) {
 		done, err = move(in.Host, inOff, out.Host, outOff, int(min(n, maxRW)), int(flags))
 		return err
 	})
@@ -116,7 +116,7 @@ func sysTee(c *Ctx) (uint64, error) {
 		return 0, err
 	}
 	var done int64
-	err = c.restart(func() (err error) {
+	err = c.move(in, out, func() (err error) {
 		done, err = unix.Tee(in.Host, out.Host, int(min(n, maxRW)), int(flags))
 		return err
 	})
@@ -291,6 +291,9 @@ func sysTimerfdCreate(c *Ctx) (uint64, error) {
 	if rest != 0 || host&^(unix.O_CLOEXEC|unix.O_NONBLOCK) != 0 {
 		return 0, unix.EINVAL
 	}
+	if c.T.Schedule() != nil {
+		return c.timerfd(clock, int(host), host&unix.O_CLOEXEC != 0)
+	}
 	fd, err := unix.TimerfdCreate(clock, int(host)|unix.TFD_CLOEXEC)
 	return c.installHost(fd, err, counterFile, host&unix.O_CLOEXEC != 0)
 }
@@ -306,20 +309,25 @@ func timerfdSettime(c *Ctx, name string) (uint64, error) {
 		return 0, err
 	}
 	set := unix.ItimerSpec{Interval: c.timespecOf(s, "it_interval."), Value: c.timespecOf(s, "it_value.")}
-	var old unix.ItimerSpec
-	if err := unix.TimerfdSettime(f.Host, flags, &set, &old); err != nil {
+	old := &unix.ItimerSpec{}
+	if f.timer != nil {
+		old, err = c.setTimerfd(f, flags, &set)
+	} else {
+		err = unix.TimerfdSettime(f.Host, flags, &set, old)
+	}
+	if err != nil || oldAt == 0 {
 		return 0, err
 	}
-	if oldAt == 0 {
-		return 0, nil
-	}
-	return 0, c.putItimerspec(oldAt, name, &old)
+	return 0, c.putItimerspec(oldAt, name, old)
 }
 
 func timerfdGettime(c *Ctx, name string) (uint64, error) {
 	f, err := c.FD()
 	if err != nil {
 		return 0, err
+	}
+	if f.timer != nil {
+		return 0, c.putItimerspec(c.Addr(), name, itimerspec(f.timer.get()))
 	}
 	var cur unix.ItimerSpec
 	if err := unix.TimerfdGettime(f.Host, &cur); err != nil {

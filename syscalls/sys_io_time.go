@@ -75,17 +75,19 @@ func (c *Ctx) restart(call func() error) error {
 
 // timeout is the end of a wait: nil in the call's argument means no end.
 type timeout struct {
-	end   time.Time
+	p     *Process
+	end   time.Duration // of CLOCK_MONOTONIC
 	never bool
 }
 
 // newTimeout starts a wait for ts. EINVAL if it is not a proper time.
-func newTimeout(ts unix.Timespec) (timeout, error) {
+func (c *Ctx) newTimeout(ts unix.Timespec) (timeout, error) {
 	if ts.Sec < 0 || ts.Nsec < 0 || ts.Nsec >= 1e9 {
 		return timeout{}, unix.EINVAL
 	}
 	const most = 1 << 32 // seconds; no wait gets there
-	return timeout{end: time.Now().Add(time.Duration(min(ts.Sec, most))*time.Second + time.Duration(ts.Nsec))}, nil
+	now, err := c.P.now(unix.CLOCK_MONOTONIC, c.T)
+	return timeout{p: c.P, end: now + time.Duration(min(ts.Sec, most))*time.Second + time.Duration(ts.Nsec)}, err
 }
 
 // left is what remains of the wait, nil if it has no end.
@@ -93,6 +95,12 @@ func (t timeout) left() *unix.Timespec {
 	if t.never {
 		return nil
 	}
-	ts := unix.NsecToTimespec(int64(max(0, time.Until(t.end))))
+	var ts unix.Timespec
+	if t.p == nil {
+		return &ts // over from the start
+	}
+	if now, err := t.p.now(unix.CLOCK_MONOTONIC, nil); err == nil {
+		ts = timespec(max(0, t.end-now))
+	}
 	return &ts
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +54,10 @@ func (c *Ctx) msgsnd(id int, addr uint64, n int64, flags int) (uint64, error) {
 	if err := c.Space().CopyIn(b[8:], addr+uint64(c.A.Word)); err != nil {
 		return 0, err
 	}
-	return 0, c.restart(func() error {
+	return 0, c.retry(unix.EAGAIN, flags&unix.IPC_NOWAIT != 0, func(wait bool) error {
+		if !wait {
+			flags |= unix.IPC_NOWAIT
+		}
 		_, _, e := unix.Syscall6(unix.SYS_MSGSND, uintptr(id), uintptr(unsafe.Pointer(&b[0])), uintptr(n), uintptr(flags), 0, 0)
 		return asError(e)
 	})
@@ -66,7 +70,10 @@ func (c *Ctx) msgrcv(id int, addr uint64, n, typ int64, flags int) (uint64, erro
 	room := min(uint64(n), msgMax())
 	b := make([]byte, 8+room)
 	var got uintptr
-	err := c.restart(func() error {
+	err := c.retry(unix.ENOMSG, flags&unix.IPC_NOWAIT != 0, func(wait bool) error {
+		if !wait {
+			flags |= unix.IPC_NOWAIT
+		}
 		var e unix.Errno
 		got, _, e = unix.Syscall6(unix.SYS_MSGRCV, uintptr(id), uintptr(unsafe.Pointer(&b[0])), uintptr(room), uintptr(typ), uintptr(flags), 0)
 		return asError(e)
@@ -136,7 +143,7 @@ func (c *Ctx) putMsq(name string, addr uint64, ds *hostMsq) error {
 	setTime(s, "msg_ctime", ds.Ctime)
 	for field, v := range map[string]uint64{
 		"msg_cbytes": ds.Cbytes, "msg_qnum": ds.Qnum, "msg_qbytes": ds.Qbytes, "msg_lcbytes": ds.Cbytes, "msg_lqbytes": ds.Qbytes,
-		"msg_lspid": uint64(ds.Lspid), "msg_lrpid": uint64(ds.Lrpid),
+		"msg_lspid": uint64(c.K.guestID(int(ds.Lspid))), "msg_lrpid": uint64(c.K.guestID(int(ds.Lrpid))),
 	} {
 		if len(s.Field(field)) == 2 {
 			v = min(v, 0xffff)
@@ -216,6 +223,23 @@ func (c *Ctx) mqEnd(addr uint64, wide bool) (*unix.Timespec, error) {
 	return &ts, nil
 }
 
+// mqCall makes a call on a queue that waits until end at most.
+func (c *Ctx) mqCall(f *File, end *unix.Timespec, call func(end *unix.Timespec) error) error {
+	if c.T.Schedule() == nil {
+		return c.restart(func() error { return call(end) })
+	}
+	left := time.Duration(-1)
+	if end != nil {
+		now, err := c.clockNow(unix.CLOCK_REALTIME)
+		if err != nil {
+			return err
+		}
+		left = max(0, duration(*end)-now)
+	}
+	// A time that has passed has the host not wait.
+	return c.try(unix.ETIMEDOUT, left, func() error { return call(&unix.Timespec{}) })
+}
+
 func (c *Ctx) mqSend(wide bool) (uint64, error) {
 	fd, addr, n, prio, timep := c.Int(), c.Addr(), c.Size(), c.Uint(), c.Addr()
 	end, err := c.mqEnd(timep, wide)
@@ -233,7 +257,7 @@ func (c *Ctx) mqSend(wide bool) (uint64, error) {
 	if err := c.Space().CopyIn(b[:n], addr); err != nil {
 		return 0, err
 	}
-	return 0, c.restart(func() error {
+	return 0, c.mqCall(f, end, func(end *unix.Timespec) error {
 		_, _, e := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(f.Host), uintptr(unsafe.Pointer(&b[0])), uintptr(n), uintptr(prio), uintptr(unsafe.Pointer(end)), 0)
 		return asError(e)
 	})
@@ -260,7 +284,7 @@ func (c *Ctx) mqReceive(wide bool) (uint64, error) {
 	tmp := make([]byte, size+1)
 	var got uintptr
 	var prio uint32
-	err = c.restart(func() error {
+	err = c.mqCall(f, end, func(end *unix.Timespec) error {
 		var e unix.Errno
 		got, _, e = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(f.Host), uintptr(unsafe.Pointer(&tmp[0])), uintptr(size),
 			uintptr(unsafe.Pointer(&prio)), uintptr(unsafe.Pointer(end)), 0)

@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,15 +54,43 @@ func (c *Ctx) semop(id int, addr, n, timep uint64, wide bool) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if end, err = newTimeout(ts); err != nil {
+		if end, err = c.newTimeout(ts); err != nil {
 			return 0, err
 		}
+	}
+	if c.T.Schedule() != nil {
+		return 0, c.semTry(id, ops[:n], end)
 	}
 	return 0, c.restart(func() error {
 		left := end.left()
 		_, _, e := unix.Syscall6(unix.SYS_SEMTIMEDOP, uintptr(id), uintptr(unsafe.Pointer(&ops)), uintptr(n), uintptr(unsafe.Pointer(left)), 0, 0)
 		return asError(e)
 	})
+}
+
+// semTry is semop in a schedule.
+func (c *Ctx) semTry(id int, ops []hostSembuf, end timeout) error {
+	op := func() error {
+		_, _, e := unix.Syscall(unix.SYS_SEMOP, uintptr(id), uintptr(unsafe.Pointer(&ops[0])), uintptr(len(ops)))
+		return asError(e)
+	}
+	waits := true
+	for i := range ops {
+		waits = waits && ops[i].Flg&unix.IPC_NOWAIT == 0
+		ops[i].Flg |= unix.IPC_NOWAIT
+	}
+	if !waits {
+		return op()
+	}
+	left := time.Duration(-1)
+	if ts := end.left(); ts != nil {
+		left = duration(*ts)
+	}
+	err := c.try(unix.EAGAIN, left, op)
+	if err == unix.ETIMEDOUT {
+		err = unix.EAGAIN
+	}
+	return err
 }
 
 // Commands of semctl(2) (linux/sem.h).
@@ -87,7 +116,10 @@ func (c *Ctx) semctl(id, num, cmd int, arg uint64, heed bool) (uint64, error) {
 	cmd, old := version(cmd, heed)
 	name, addr := ipcName("semid", old), c.A.Addr(arg)
 	switch cmd {
-	case semGetPID, semGetVal, semGetNcnt, semGetZcnt, unix.IPC_RMID:
+	case semGetPID:
+		v, err := hostSemctl(id, num, cmd, nil)
+		return uint64(c.K.guestID(int(v))), err
+	case semGetVal, semGetNcnt, semGetZcnt, unix.IPC_RMID:
 		return hostSemctl(id, num, cmd, nil)
 	case semSetVal:
 		// The int of the union lies in the upper half of a big-endian long.

@@ -165,8 +165,8 @@ func (c *Ctx) putShm(name string, addr uint64, ds *hostShm) error {
 	setTime(s, "shm_atime", ds.Atime)
 	setTime(s, "shm_dtime", ds.Dtime)
 	setTime(s, "shm_ctime", ds.Ctime)
-	s.Set("shm_cpid", uint64(ds.Cpid))
-	s.Set("shm_lpid", uint64(ds.Lpid))
+	s.Set("shm_cpid", uint64(c.K.guestID(int(ds.Cpid))))
+	s.Set("shm_lpid", uint64(c.K.guestID(int(ds.Lpid))))
 	s.Set("shm_nattch", ds.Nattch)
 	return s.Store(c, addr)
 }

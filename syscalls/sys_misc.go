@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"bytes"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -96,6 +97,10 @@ func sysSysinfo(c *Ctx) (uint64, error) {
 	if err := unix.Sysinfo(&i); err != nil {
 		return 0, err
 	}
+	if s := c.T.Schedule(); s != nil {
+		i.Uptime, i.Loads, i.Procs = int64((since+s.Now())/time.Second), [3]uint64{}, 1
+		i.Freeram, i.Sharedram, i.Bufferram, i.Freeswap = i.Totalram/2, 0, 0, i.Totalswap
+	}
 	mem := []*uint64{&i.Totalram, &i.Freeram, &i.Sharedram, &i.Bufferram, &i.Totalswap, &i.Freeswap, &i.Totalhigh, &i.Freehigh}
 	if c.A.Word == 4 && (i.Totalram>>32 != 0 || i.Totalswap>>32 != 0) {
 		// Bigger units, so that the numbers fit, as for a 32-bit program on
@@ -139,11 +144,7 @@ func sysGetrandom(c *Ctx) (uint64, error) {
 	var done uint64
 	for _, b := range bufs {
 		for len(b) > 0 {
-			var got int
-			err := c.restart(func() (err error) {
-				got, err = unix.Getrandom(b, flags)
-				return err
-			})
+			got, err := c.random(b, flags)
 			if err != nil {
 				if done > 0 {
 					return done, nil

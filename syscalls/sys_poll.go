@@ -23,17 +23,20 @@ var pollRows = []Row{
 var forever = timeout{never: true}
 
 // millis is the timeout of poll and epoll_wait.
-func millis(ms int) timeout {
+func (c *Ctx) millis(ms int) timeout {
 	if ms < 0 {
 		return forever
 	}
-	t, _ := newTimeout(unix.NsecToTimespec(int64(ms) * 1e6)) // always a proper time
+	t, _ := c.newTimeout(unix.NsecToTimespec(int64(ms) * 1e6)) // always a proper time
 	return t
 }
 
 // hostPoll waits as ppoll(2), and goes on waiting when only the host process
 // got a signal.
 func (c *Ctx) hostPoll(fds []unix.PollFd, t timeout) (n int, err error) {
+	if c.T.Schedule() != nil {
+		return c.pollFiles(fds, t)
+	}
 	err = c.restart(func() error {
 		n, err = unix.Ppoll(fds, t.left(), nil)
 		return err
@@ -60,6 +63,7 @@ func (c *Ctx) hostFDs(fds []unix.PollFd) (invalid int) {
 			c.showSignals(f)
 		}
 		p.Fd = int32(f.Host)
+		c.noteOutside(f)
 	}
 	return invalid
 }
@@ -104,7 +108,7 @@ func (c *Ctx) poll(addr uint64, count uint32, t timeout) (uint64, error) {
 
 func sysPoll(c *Ctx) (uint64, error) {
 	addr, n, ms := c.Addr(), c.Uint(), c.Int()
-	t := millis(ms)
+	t := c.millis(ms)
 	v, err := c.poll(addr, n, t)
 	if err == unix.EINTR {
 		c.resumeAs(func(c *Ctx) (uint64, error) { return c.poll(addr, n, t) })
@@ -121,7 +125,7 @@ func (c *Ctx) deadline(addr uint64, wide bool) (timeout, error) {
 	if err != nil {
 		return forever, err
 	}
-	return newTimeout(ts)
+	return c.newTimeout(ts)
 }
 
 // remains tells the guest what is left of its timeout; a pointer that cannot
@@ -272,7 +276,7 @@ func (c *Ctx) selectTimeval(n int, in, out, ex, at uint64) (uint64, error) {
 			return 0, unix.EINVAL
 		}
 		// Too many microseconds carry over, as in kern_select.
-		if t, err = newTimeout(unix.Timespec{Sec: tv.Sec + tv.Usec/1e6, Nsec: tv.Usec % 1e6 * 1000}); err != nil {
+		if t, err = c.newTimeout(unix.Timespec{Sec: tv.Sec + tv.Usec/1e6, Nsec: tv.Usec % 1e6 * 1000}); err != nil {
 			return 0, err
 		}
 	}

@@ -140,6 +140,7 @@ func (k *Kernel) others(but *Process) (out []*Process) {
 			out = append(out, p)
 		}
 	}
+	byNumber(out)
 	return out
 }
 

@@ -216,6 +216,14 @@ func (ts *taskState) wakeUp() {
 		go ts.kick()
 	}
 	ts.p.P.Interrupt()
+	ts.p.K.ring()
+}
+
+// ring has a machine that waits look at what has come from outside.
+func (k *Kernel) ring() {
+	if s := k.cfg.Schedule; s != nil {
+		s.Ring()
+	}
 }
 
 // notify is post for goroutines other than those of tasks.
@@ -276,6 +284,9 @@ func (c *Ctx) interrupted() bool {
 // sleep waits until a signal waits for the task (true) or for d, forever if d
 // is negative.
 func (c *Ctx) sleep(d time.Duration) bool {
+	if c.T.Schedule() != nil {
+		return c.until(func() bool { return false }, d) == unix.EINTR
+	}
 	var expired <-chan time.Time
 	if d >= 0 {
 		t := time.NewTimer(d)

@@ -54,12 +54,17 @@ func (p *Process) halt(t *emu.Task, s *groupStop) error {
 	t.ReportJctl(cldStopped, notify)
 	var err error
 	for on := true; on; {
-		t.Outside(func() {
+		wait := func() {
 			if last {
 				last, err = false, p.stopped(s)
 			}
 			on = ts.halted(t, s)
-		})
+		}
+		if t.Schedule() != nil {
+			wait()
+		} else {
+			t.Outside(wait)
+		}
 		t.ReportJctlDone()
 	}
 	p.sigMu.Lock()
@@ -91,6 +96,12 @@ func (p *Process) haltIfStopped(t *emu.Task) (halted bool, err error) {
 // halted waits for the end of a stop; true is for a tracer that woke the task,
 // which is still stopped then.
 func (ts *taskState) halted(t *emu.Task, s *groupStop) bool {
+	if t.Schedule() != nil {
+		t.Await(emu.Wait{Until: emu.Never, Ready: func(bool) bool {
+			return gone(s.over) || ts.stays(t) || ts.woken.Load()
+		}})
+		return !gone(s.over) && !ts.stays(t) && ts.woken.Swap(false)
+	}
 	for {
 		select {
 		case <-s.over:
@@ -98,12 +109,18 @@ func (ts *taskState) halted(t *emu.Task, s *groupStop) bool {
 		case <-ts.wake:
 		}
 		switch {
-		case ts.p.P.Group() != nil, ts.p.P.Over(t), t.Context().Err() != nil:
+		case ts.stays(t):
 			return false
 		case ts.woken.Swap(false):
 			return true
 		}
 	}
+}
+
+// stays tells whether a task that is stopped will not go on because it is to
+// end, or its run is.
+func (ts *taskState) stays(t *emu.Task) bool {
+	return ts.p.P.Group() != nil || ts.p.P.Over(t) || t.Context().Err() != nil
 }
 
 // completes tells whether a stop has become complete. sigMu is held.
@@ -140,6 +157,7 @@ func (p *Process) resume() bool {
 
 // resumed tells that a stop is over.
 func (p *Process) resumed() {
+	defer p.K.ring()
 	f := &p.K.family
 	f.mu.Lock()
 	p.halted, p.stopSignal, p.continued = false, 0, true

@@ -359,20 +359,46 @@ func sysConnect(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if c.T.Schedule() != nil {
+		return 0, c.connect(f, sa)
+	}
 	c.Block(func() { err = hostConnect(f.Host, sa) })
 	if err != unix.EINTR || c.interrupted() {
 		return 0, err
 	}
 	// An interrupted connect goes on by itself; a second call would tell
 	// EALREADY. Its end is told by SO_ERROR.
+	return 0, c.connected(f)
+}
+
+// connected waits for the end of a connect that goes on by itself.
+func (c *Ctx) connected(f *File) error {
+	c.noteOutside(f)
 	if _, err := c.hostPoll([]unix.PollFd{{Fd: int32(f.Host), Events: unix.POLLOUT}}, forever); err != nil {
-		return 0, err
+		return err
 	}
 	e, err := unix.GetsockoptInt(f.Host, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && e != 0 {
 		err = unix.Errno(e)
 	}
-	return 0, err
+	return err
+}
+
+// connect is the call in a schedule.
+func (c *Ctx) connect(f *File, sa []byte) error {
+	if !f.waits() {
+		return hostConnect(f.Host, sa)
+	}
+	err := c.try(unix.EAGAIN, -1, func() error { // the other side's queue may be full
+		return unblocked(f.Host, func() error { return hostConnect(f.Host, sa) })
+	})
+	if err == unix.EINPROGRESS {
+		err = c.connected(f)
+	}
+	if err == nil && f.sock.domain == unix.AF_UNIX {
+		f.meet()
+	}
+	return err
 }
 
 func sysListen(c *Ctx) (uint64, error) {
@@ -399,7 +425,7 @@ func accept(c *Ctx, flagged bool) (uint64, error) {
 	}
 	sa := make([]byte, sockaddrMax)
 	host, n := 0, 0
-	err = c.restart(func() (err error) {
+	err = c.onFile(f, unix.POLLIN, func() (err error) {
 		host, n, err = hostAccept(f.Host, sa, int(flags)|unix.SOCK_CLOEXEC)
 		return err
 	})
@@ -413,7 +439,11 @@ func accept(c *Ctx, flagged bool) (uint64, error) {
 		}
 	}
 	info := *f.sock
-	return c.install(&File{Host: host, sock: &info}, flags&unix.O_CLOEXEC != 0)
+	g := &File{Host: host, sock: &info}
+	if info.domain == unix.AF_UNIX && c.T.Schedule() != nil {
+		g.meet()
+	}
+	return c.install(g, flags&unix.O_CLOEXEC != 0)
 }
 
 func sysGetsockname(c *Ctx) (uint64, error) {

@@ -17,15 +17,71 @@ func (c *Ctx) send(f *File, m *hostMsg, flags uint32) (uint64, error) {
 	if f.sock.turned(c) {
 		m.data = [][]byte{turnNetlink(flat(m.data, maxNetlink), false)}
 	}
-	n := 0
-	err := c.restart(func() (err error) {
-		n, err = m.send(f.Host, int(flags|unix.MSG_NOSIGNAL))
-		return err
-	})
+	n, err := c.sendAll(f, m, int(flags|unix.MSG_NOSIGNAL))
 	if err == unix.EPIPE && flags&unix.MSG_NOSIGNAL == 0 {
 		c.raise(unix.SIGPIPE)
 	}
 	return uint64(n), err
+}
+
+// sendAll makes the host's call; in a schedule it is made for as much as there
+// is room for, until all is sent.
+func (c *Ctx) sendAll(f *File, m *hostMsg, flags int) (done int, err error) {
+	if c.T.Schedule() == nil || flags&unix.MSG_DONTWAIT != 0 {
+		err = c.restart(func() (err error) {
+			done, err = m.send(f.Host, flags)
+			return err
+		})
+		return done, err
+	}
+	for {
+		n := 0
+		err = c.onFile(f, unix.POLLOUT, func() (err error) {
+			n, err = m.send(f.Host, flags)
+			return err
+		})
+		done += n
+		m.data, m.control = beyond(m.data, n), nil
+		if err != nil || n == 0 || len(m.data) == 0 {
+			break
+		}
+	}
+	if done > 0 && err != unix.EPIPE {
+		err = nil
+	}
+	return done, err
+}
+
+// recvAll makes the host's call; in a schedule one for all that is asked for
+// (MSG_WAITALL) is made as often as it takes.
+func (c *Ctx) recvAll(f *File, m *hostMsg, flags int) (done, nameLen int, err error) {
+	const never = unix.MSG_DONTWAIT | unix.MSG_ERRQUEUE
+	name, control, data := m.name, m.control, m.data
+	defer func() { m.data = data }()
+	all := false
+	receive := c.restart
+	if c.T.Schedule() != nil && flags&never == 0 {
+		all = flags&unix.MSG_WAITALL != 0
+		flags &^= unix.MSG_WAITALL
+		receive = func(call func() error) error { return c.onFile(f, unix.POLLIN, call) }
+	}
+	for {
+		n := 0
+		err = receive(func() (err error) {
+			m.name, m.control = name, control
+			n, nameLen, err = m.recv(f.Host, flags)
+			return err
+		})
+		done += n
+		m.data = beyond(m.data, n)
+		if !all || err != nil || n == 0 || len(m.data) == 0 || len(m.control) != 0 {
+			break
+		}
+	}
+	if done > 0 {
+		err = nil
+	}
+	return done, nameLen, err
 }
 
 // recv receives data for the guest; nameLen is the length of the sender's
@@ -39,12 +95,7 @@ func (c *Ctx) recv(f *File, m *hostMsg, flags uint32) (n, nameLen int, err error
 	if turned {
 		m.data = [][]byte{flat(guest, maxNetlink)}
 	}
-	name, control := m.name, m.control
-	err = c.restart(func() (err error) {
-		m.name, m.control = name, control
-		n, nameLen, err = m.recv(f.Host, int(flags)|unix.MSG_CMSG_CLOEXEC)
-		return err
-	})
+	n, nameLen, err = c.recvAll(f, m, int(flags)|unix.MSG_CMSG_CLOEXEC)
 	if err == nil && turned {
 		scatter(guest, turnNetlink(m.data[0][:min(n, len(m.data[0]))], true))
 	}

@@ -229,6 +229,9 @@ func sysGetsockopt(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if level == unix.SOL_SOCKET && opt == unix.SO_PEERCRED && got >= 4 && len(b) >= 4 {
+		hostOrder.PutUint32(b, uint32(c.K.guestID(int(hostOrder.Uint32(b)))))
+	}
 	b = c.optOut(kind, b[:min(got, len(b))])
 	if kind != optTimeOld && kind != optULong {
 		n = max(n, uint32(got)) // SO_PEERNAME and its like tell more than there is room for

@@ -8,8 +8,8 @@ import (
 )
 
 var timeRows = []Row{
-	{Name: "clock_gettime", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(unix.ClockGettime, false) }, Level: Full},
-	{Name: "clock_gettime64", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(unix.ClockGettime, true) }, Level: Full},
+	{Name: "clock_gettime", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(false) }, Level: Full},
+	{Name: "clock_gettime64", Fn: func(c *Ctx) (uint64, error) { return c.clockGet(true) }, Level: Full},
 	{Name: "clock_getres", Fn: func(c *Ctx) (uint64, error) { return c.clockRes(false) }, Level: Full},
 	{Name: "clock_getres_time64", Fn: func(c *Ctx) (uint64, error) { return c.clockRes(true) }, Level: Full},
 	{Name: "clock_settime", Fn: func(c *Ctx) (uint64, error) { return c.clockSet(false) }, Level: Partial, Note: noClockSet},
@@ -63,7 +63,7 @@ const (
 // hostClock is the host's clock for one of the guest.
 func (c *Ctx) hostClock(id int) (int, error) {
 	switch {
-	case id == unix.CLOCK_THREAD_CPUTIME_ID:
+	case id == unix.CLOCK_THREAD_CPUTIME_ID && c.T.Schedule() == nil:
 		// The task runs on more than one thread of the host.
 		return unix.CLOCK_PROCESS_CPUTIME_ID, nil
 	case id >= 0:
@@ -88,7 +88,7 @@ func (c *Ctx) clockNow(id int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	return hostNow(id)
+	return c.P.now(id, c.T)
 }
 
 func hostNow(id int) (time.Duration, error) {
@@ -99,17 +99,12 @@ func hostNow(id int) (time.Duration, error) {
 	return duration(ts), nil
 }
 
-// clockGet reads a clock, or with ClockGetres its resolution.
-func (c *Ctx) clockGet(get func(int32, *unix.Timespec) error, wide bool) (uint64, error) {
-	id, err := c.hostClock(c.Int())
+func (c *Ctx) clockGet(wide bool) (uint64, error) {
+	now, err := c.clockNow(c.Int())
 	if err != nil {
 		return 0, err
 	}
-	var ts unix.Timespec
-	if err := get(int32(id), &ts); err != nil {
-		return 0, err
-	}
-	return 0, c.putTimespec(c.Addr(), wide, ts)
+	return 0, c.putTimespec(c.Addr(), wide, timespec(now))
 }
 
 // clockRes serves clock_getres, which may be asked only whether the clock is
@@ -119,7 +114,15 @@ func (c *Ctx) clockRes(wide bool) (uint64, error) {
 		_, err := c.clockNow(c.Int())
 		return 0, err
 	}
-	return c.clockGet(unix.ClockGetres, wide)
+	id, err := c.hostClock(c.Int())
+	if err != nil {
+		return 0, err
+	}
+	var ts unix.Timespec
+	if err := unix.ClockGetres(int32(id), &ts); err != nil {
+		return 0, err
+	}
+	return 0, c.putTimespec(c.Addr(), wide, ts)
 }
 
 func (c *Ctx) clockSet(wide bool) (uint64, error) {
@@ -219,12 +222,12 @@ func (c *Ctx) sleepUntil(id int, end time.Duration, remp uint64, wide bool) erro
 
 func sysGettimeofday(c *Ctx) (uint64, error) {
 	tvp, tzp := c.Addr(), c.Addr()
-	var tv unix.Timeval
-	if err := unix.Gettimeofday(&tv); err != nil {
+	now, err := c.clockNow(unix.CLOCK_REALTIME)
+	if err != nil {
 		return 0, err
 	}
 	if tvp != 0 {
-		if err := c.putTimeval(tvp, tv); err != nil {
+		if err := c.putTimeval(tvp, unix.NsecToTimeval(int64(now))); err != nil {
 			return 0, err
 		}
 	}
@@ -254,7 +257,12 @@ func sysSettimeofday(c *Ctx) (uint64, error) {
 }
 
 func sysTime(c *Ctx) (uint64, error) {
-	addr, now := c.Addr(), uint64(time.Now().Unix())
+	addr := c.Addr()
+	clock, err := c.clockNow(unix.CLOCK_REALTIME)
+	if err != nil {
+		return 0, err
+	}
+	now := uint64(clock / time.Second)
 	if addr != 0 {
 		if err := c.WriteWord(addr, now); err != nil {
 			return 0, err
@@ -272,10 +280,11 @@ func sysStime(c *Ctx) (uint64, error) {
 
 func sysTimes(c *Ctx) (uint64, error) {
 	addr := c.Addr()
-	now, err := unix.Times(&unix.Tms{})
+	up, err := c.clockNow(unix.CLOCK_BOOTTIME)
 	if err != nil {
 		return 0, err
 	}
+	now := ticks(unix.NsecToTimeval(int64(up)))
 	if addr != 0 {
 		s := c.NewStruct("tms")
 		own, ch := c.P.usageOf(false), c.P.usageOf(true)
@@ -287,7 +296,7 @@ func sysTimes(c *Ctx) (uint64, error) {
 			return 0, err
 		}
 	}
-	return uint64(now), nil
+	return now, nil
 }
 
 func (c *Ctx) clockAdjtime(layout string) (uint64, error) {

@@ -22,11 +22,12 @@ type timers struct {
 // clockTimer goes off when a clock of the host shows a time.
 type clockTimer struct {
 	mu       sync.Mutex
+	p        *Process
 	clock    int
 	end      time.Duration // on the clock; meaningful while armed
 	interval time.Duration
 	armed    bool
-	run      *time.Timer
+	run      alarm
 	gen      int                 // counts the settings, so that an old run is known
 	fire     func(missed uint64) // called without the lock
 }
@@ -65,7 +66,7 @@ func (t *clockTimer) left() time.Duration {
 	if !t.armed {
 		return 0
 	}
-	now, err := hostNow(t.clock)
+	now, err := t.p.now(t.clock, nil)
 	if err != nil {
 		return 0
 	}
@@ -74,14 +75,15 @@ func (t *clockTimer) left() time.Duration {
 
 func (t *clockTimer) start(least time.Duration) {
 	gen := t.gen
-	t.run = time.AfterFunc(max(least, t.left()), func() { t.expired(gen) })
+	busy := t.clock < 0 || t.clock == unix.CLOCK_PROCESS_CPUTIME_ID || t.clock == unix.CLOCK_THREAD_CPUTIME_ID
+	t.run = t.p.after(max(least, t.left()), busy, func() { t.expired(gen) })
 }
 
 // expired runs when the timer may have gone off: a clock of processor time is
 // slower than the time that passes, and others may have been set.
 func (t *clockTimer) expired(gen int) {
 	t.mu.Lock()
-	now, err := hostNow(t.clock)
+	now, err := t.p.now(t.clock, nil)
 	if err != nil || gen != t.gen {
 		t.mu.Unlock()
 		return
@@ -147,7 +149,7 @@ func (c *Ctx) itimer(which int) (*clockTimer, error) {
 	p, ts := c.P, c.task()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.clock = itimers[which].clock
+	t.p, t.clock = p, itimers[which].clock
 	if t.fire == nil {
 		t.fire = func(uint64) {
 			p.notify(ts, sigInfo{Signal: emu.Signal{No: itimers[which].signal, Code: siKernel}})
@@ -158,7 +160,7 @@ func (c *Ctx) itimer(which int) (*clockTimer, error) {
 
 // setIn arms a timer for d from now, 0 to stop it.
 func (t *clockTimer) setIn(d, interval time.Duration) (left, oldInterval time.Duration, err error) {
-	now, err := hostNow(t.clock)
+	now, err := t.p.now(t.clock, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -311,7 +313,7 @@ func (c *Ctx) timerClock(id int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := hostNow(host); err != nil {
+	if _, err := c.P.now(host, c.T); err != nil {
 		return 0, unix.EINVAL
 	}
 	switch id {
@@ -329,7 +331,7 @@ func sysTimerCreate(c *Ctx) (uint64, error) {
 		return 0, err
 	}
 	t := &posixTimer{signal: unix.SIGALRM}
-	t.clock = clock
+	t.p, t.clock = c.P, clock
 	tm := &c.P.timers
 	tm.mu.Lock()
 	defer tm.mu.Unlock()

@@ -149,6 +149,12 @@ func (c *Ctx) await4(w waitFor) (*waited, error) {
 		case w.options&unix.WNOHANG != 0:
 			return nil, nil
 		}
+		if c.T.Schedule() != nil {
+			if err := c.until(func() bool { return gone(changed) }, -1); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		broken, ts := false, c.task()
 		c.Block(func() {
 			for !broken {

@@ -73,6 +73,9 @@ func (f *family) newFirst(p *Process) {
 	p.sid, _ = unix.Getsid(0) // that of the caller is never missing
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if p.K.cfg.Schedule != nil {
+		p.pgrp, p.sid, f.last = p.P.PID, FirstPID-1, p.P.PID
+	}
 	if f.ttys == nil {
 		f.ttys = map[uint64]*tty{}
 	}

@@ -16,12 +16,24 @@ func hostUsage() (r unix.Rusage) {
 	return r
 }
 
+// running is hostUsage, or with a schedule the time that the process's tasks have
+// run by its clock.
+func (p *Process) running() unix.Rusage {
+	if p.K.cfg.Schedule != nil {
+		const size = 8 << 10 // in KiB, of any
+		return unix.Rusage{Utime: unix.NsecToTimeval(int64(p.P.Used())), Maxrss: size}
+	}
+	return hostUsage()
+}
+
 // ownUsage is what the process has used without its children. family.mu is
 // held.
 func (p *Process) ownUsage() unix.Rusage {
-	r := hostUsage()
-	subUsage(&r, &p.before)
-	subUsage(&r, &p.reaped)
+	r := p.running()
+	if p.K.cfg.Schedule == nil {
+		subUsage(&r, &p.before)
+		subUsage(&r, &p.reaped)
+	}
 	return r
 }
 

@@ -34,6 +34,8 @@ type programFlags struct {
 	memLimit string
 	core     string
 	verbose  bool
+
+	deterministic seedFlag
 }
 
 func (f *programFlags) add(fs *pflag.FlagSet) {
@@ -50,6 +52,8 @@ func (f *programFlags) addCommon(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.argv0, "argv0", "0", "", "give the program `NAME` as its argv[0]")
 	fs.StringVar(&f.cpu, "cpu", "", "CPU `MODEL`, see utemu arch")
 	fs.StringVar(&f.core, "core", "", "write a core file to `FILE` if a signal kills the program that makes one, whatever ulimit -c says")
+	fs.Var(&f.deterministic, "deterministic", "make runs alike in the order of threads and processes, process numbers, clocks and random numbers, which all follow from `SEED`")
+	fs.Lookup("deterministic").NoOptDefVal = "0"
 	fs.StringVar(&f.memLimit, "mem-limit", "", "private memory of the program, such as `512M` or 8G (default 3/4 of the machine's)")
 }
 
@@ -70,6 +74,7 @@ func (f *programFlags) config(args []string) (utemu.Config, error) {
 			return c, usageError{fmt.Errorf("sysroot %s is not a directory", f.sysroot)}
 		}
 	}
+	f.deterministic.config(&c)
 	c.Path = findProgram(args[0])
 	c.Log = func(line string) {
 		if f.verbose {
@@ -157,14 +162,18 @@ func (f *programFlags) load(args []string) (*utemu.Machine, error) {
 
 func runCommand() *cobra.Command {
 	var f programFlags
+	var seeds uint64
 	cmd := &cobra.Command{
 		Use:                   "run [flags] PROG [ARGS...]",
 		Short:                 "Run a program",
 		Long:                  "Run a program with our standard streams, environment and current directory,\nand end with its exit status: 128+n if signal n killed it.",
-		Example:               "  utemu run ./hello\n  utemu run -L /usr/arm-linux-gnueabihf ./hello-dynamic",
+		Example:               "  utemu run ./hello\n  utemu run -L /usr/arm-linux-gnueabihf ./hello-dynamic\n  utemu run --seeds 100 ./racy",
 		Args:                  needProgram,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("seeds") {
+				return runSeeds(cmd, seeds, args)
+			}
 			m, err := f.load(args)
 			if err != nil {
 				return err
@@ -177,6 +186,7 @@ func runCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags())
+	cmd.Flags().Uint64Var(&seeds, "seeds", 0, "run the program with --deterministic for each of the seeds 1 to `N` and tell which end otherwise than most, with status 1 if any does")
 	return cmd
 }
 

@@ -359,9 +359,50 @@ static void enter(struct ue *e, const struct ue_block *b)
 
 static __attribute__((noinline)) void on_block_slow(struct ue *e, uint64_t pc, uint32_t size);
 
+bool ue_now_ns(uint64_t *ns)
+{
+	struct ue *e = ue_now.e;
+	if (e == NULL || !e->sliced)
+		return false;
+	*ns = (e->slice_end - e->slice) * UE_TICK;
+	return true;
+}
+
+// ends_slice goes on with a slice whose branches are used up. With a hook on
+// each instruction on_code does.
+static bool ends_slice(struct ue *e, uint64_t pc)
+{
+	if (e->code_on)
+		return false;
+	if (e->tail == 0) {
+		e->stop.between = true;
+		halt(e, UE_INTERRUPT, pc);
+	} else if (pc - e->part >= e->part_end - e->part) {
+		halt(e, UE_SINGLE, pc);
+	} else {
+		e->tail--;
+		return false;
+	}
+	return true;
+}
+
+// tally counts a branch that leads to a block. It is true if the run ends
+// before it.
+static bool tally(struct ue *e, uint64_t pc, uint32_t size)
+{
+	if (e->stopped || e->muted)
+		return false;
+	if (pc != e->line_end && !e->ending && --e->slice == 0)
+		e->ending = true;
+	e->line_end = pc + size;
+	return e->ending && ends_slice(e, pc);
+}
+
 static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 {
 	struct ue *e = p;
+	if (e->sliced && tally(e, pc, size))
+		return;
 	const struct ue_quick *q = quick_at(e, pc);
 	uint32_t n = e->nids;
 	if (__builtin_expect(e->fast && n < UE_IDS && !__atomic_load_n(&e->interrupt, __ATOMIC_RELAXED) && q->pc == pc && q->size == size, 1)) {
@@ -539,7 +580,7 @@ static bool needs_hook(const struct ue *e) { return !e->shim || e->counting || e
 // leaves_hook ends a run that has had a hook for long enough without need.
 static bool leaves_hook(struct ue *e, uint64_t pc)
 {
-	if (needs_hook(e) || --e->linger != 0)
+	if (needs_hook(e) || e->ending || --e->linger != 0)
 		return false;
 	halt(e, UE_UNHOOK, pc);
 	return true;
@@ -572,6 +613,13 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	if (interrupted(e)) {
 		halt(e, UE_INTERRUPT, pc);
 		return;
+	}
+	if (e->ending && !seen) {
+		if (e->tail == 0) {
+			halt(e, UE_INTERRUPT, pc);
+			return;
+		}
+		e->tail--;
 	}
 	if (leaves_hook(e, pc))
 		return;
@@ -633,7 +681,7 @@ static uc_err want(struct ue *e)
 	uc_err r = set_hook(e, code, &e->code_on, &e->code, UC_HOOK_CODE, on_code);
 	// Where the library leaves blocks in their middle only, requests to stop
 	// are looked for at the start of each.
-	bool block = e->trace != 0 || (e->shim && !ue_shim_exits(e));
+	bool block = e->trace != 0 || e->sliced || (e->shim && !ue_shim_exits(e));
 	if (r == UC_ERR_OK)
 		r = set_hook(e, block, &e->block_on, &e->block, UC_HOOK_BLOCK, on_block);
 	if (r == UC_ERR_OK)
@@ -820,6 +868,32 @@ static bool splits(struct ue *e)
 	return true;
 }
 
+// whole has code translated in blocks again that was in single instructions.
+static void whole(struct ue *e)
+{
+	if (e->part_end != 0)
+		uc_ctl_remove_cache(e->uc, e->part, e->part_end);
+	e->part = e->part_end = 0;
+}
+
+// singles tells whether a run that ended is to go on with the block that it
+// would enter translated in single instructions, so that the slice can end
+// after any of them.
+static bool singles(struct ue *e)
+{
+	if (!e->stopped || e->stop.kind != UE_SINGLE)
+		return false;
+	uint64_t pc = e->stop.pc, end = e->line_end;
+	whole(e);
+	e->lone = e->part = pc;
+	e->missing = e->part_end = end;
+	e->line_end = pc;
+	uc_ctl_remove_cache(e->uc, pc, end);
+	e->stopped = false;
+	set_fast(e);
+	return true;
+}
+
 // mend_it puts ITSTATE back, which a fault in the stock library leaves 0.
 static void mend_it(struct ue *e)
 {
@@ -853,7 +927,9 @@ uc_err ue_drive(struct ue *e)
 		if (resumes(e))
 			pc = pc_of(e) | thumb(e);
 		else if (splits(e))
-			pc = e->lone;
+			pc = e->lone | thumb(e);
+		else if (singles(e))
+			pc = e->part | thumb(e);
 		else
 			return r;
 	}
@@ -862,6 +938,7 @@ uc_err ue_drive(struct ue *e)
 // done acts on the end of a run.
 static uc_err done(struct ue *e, uc_err r)
 {
+	whole(e);
 	e->lone = e->missing = 0;
 	ue_x86_take(e);
 	ue_lost_again(e);
@@ -920,6 +997,7 @@ static void bound(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t 
 	e->stopped = false;
 	e->quiet = false;
 	e->entered = e->noted = e->reached = e->redo = false;
+	e->ending = false;
 }
 
 // at_once ends a run before it begins.
@@ -946,6 +1024,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 			return at_once(e, pc);
 		}
 		e->start = pc;
+		e->line_end = e->arch == UC_ARCH_ARM ? pc & ~1ull : pc;
 		r = ue_run_apart(e);
 		if (e->parked)
 			return UC_ERR_OK;

@@ -12,7 +12,8 @@
 enum {
 	UE_END, UE_INTR, UE_SYSCALL, UE_SYSENTER, UE_INOUT, UE_INVALID, UE_MEM,
 	UE_LIMIT, UE_BREAK, UE_TAKEN, UE_INTERRUPT, UE_FULL, UE_WATCH, UE_PLANTED,
-	UE_UNHOOK // the run goes on without the hook on each instruction
+	UE_UNHOOK, // the run goes on without the hook on each instruction
+	UE_SINGLE  // the block is to go on by single instructions
 };
 
 // How a run is bounded, beside its number of instructions and its stops: it ends
@@ -174,6 +175,17 @@ struct ue {
 	uint32_t nsites;
 	uint32_t linger; // so many instructions more the hook stays where nobody needs it
 
+	// A slice of a schedule: it ends when so many branches have been taken and so
+	// many instructions have run behind the last of them. Both are properties of
+	// the program, unlike blocks.
+	bool sliced;
+	uint64_t slice, tail;
+	uint64_t slice_end;       // on the clock that the branches advance
+	uint64_t line_end;        // where the block entered last ends
+	uint64_t random;          // state of the generator behind instructions like RDRAND
+	bool ending;              // the branches are used up
+	uint64_t part, part_end;  // code that is translated in single instructions to that end
+
 	// shim
 	struct ue_pages marked; // pages code was translated from
 	uint32_t fills, tlb;    // fills since the last growth, assumed entries
@@ -223,6 +235,9 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 // ue_run_on goes on with a run that is parked; there must be a limit.
 uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
 uc_err ue_drive(struct ue *e); // from start on until the run ends
+// ue_now_ns is the time on the clock of a guest in slices, else false.
+bool ue_now_ns(uint64_t *ns);
+#define UE_TICK 10 // nanoseconds that a branch takes on it
 void ue_interrupt(struct ue *e);
 
 // Parked runs, park.c.

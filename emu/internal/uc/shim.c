@@ -46,10 +46,14 @@ static void mark(struct ue *e, uint64_t page, void (*flush)(void *, uint64_t), v
 
 static uint64_t timebase(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	uint64_t ns;
+	if (!ue_now_ns(&ns)) {
+		struct timespec t;
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		ns = (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	}
 	// 512 MHz, as POWER machines have and /proc/cpuinfo tells.
-	return (uint64_t)t.tv_sec * 512000000 + (uint64_t)t.tv_nsec * 64 / 125;
+	return ns / 1000000000 * 512000000 + ns % 1000000000 * 64 / 125;
 }
 
 void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
@@ -419,6 +423,35 @@ uint32_t NAME(helper_load_tbu_ppc)(void *env) { return (uint32_t)(timebase() >> 
 uint64_t NAME(helper_load_tbl_ppc64)(void *env) { return timebase(); }
 uint64_t NAME(helper_load_tbu_ppc64)(void *env) { return timebase() >> 32; }
 
+// The clocks and random numbers of a guest whose runs are to be alike.
+
+REAL(uint64_t, cpu_get_tsc_x86_64, (void *));
+uint64_t NAME(cpu_get_tsc_x86_64)(void *env)
+{
+	uint64_t ns;
+	return ue_now_ns(&ns) ? ns : real_cpu_get_tsc_x86_64(env);
+}
+
+REAL(int64_t, qemu_clock_get_ns, (int));
+int64_t NAME(qemu_clock_get_ns)(int type)
+{
+	uint64_t ns;
+	return ue_now_ns(&ns) ? (int64_t)ns : real_qemu_clock_get_ns(type);
+}
+
+REAL(int, qemu_guest_getrandom, (void *, size_t, void *));
+int NAME(qemu_guest_getrandom)(void *buf, size_t len, void *err)
+{
+	struct ue *e = ue_now.e;
+	if (e == NULL || !e->sliced)
+		return real_qemu_guest_getrandom(buf, len, err);
+	for (size_t i = 0; i < len; i++) {
+		e->random = e->random * 6364136223846793005u + 1442695040888963407u;
+		((uint8_t *)buf)[i] = e->random >> 56;
+	}
+	return 0;
+}
+
 // Instructions that Power ISA 3.0 made of mffs with something in its reserved
 // fields are mffs on older processors. The library makes nothing of them there,
 // and glibc reads the rounding mode by one.
@@ -557,7 +590,8 @@ static bool bind_several(void)
 
 static bool bind_more(void)
 {
-	return FIND(cpu_exit) & FIND(cpu_ldl_code_ppc) & FIND(helper_inb_x86_64) & FIND(helper_inw_x86_64) & FIND(helper_inl_x86_64) &
+	return FIND(cpu_exit) & FIND(cpu_get_tsc_x86_64) & FIND(qemu_clock_get_ns) & FIND(qemu_guest_getrandom) &
+	       FIND(cpu_ldl_code_ppc) & FIND(helper_inb_x86_64) & FIND(helper_inw_x86_64) & FIND(helper_inl_x86_64) &
 	       FIND(helper_outb_x86_64) & FIND(helper_outw_x86_64) & FIND(helper_outl_x86_64) &
 	       FIND(helper_yield_arm) & FIND(helper_wfe_arm) &
 	       FIND(helper_dcbz_ppc) & FIND(helper_dcbz_ppc64) & FIND(helper_dc_zva_aarch64) & bind_several();

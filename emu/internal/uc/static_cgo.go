@@ -12,7 +12,7 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_aarch64 -Wl,--wrap=check_exit_request_arm -Wl,--wrap=check_exit_request_ppc
 #cgo LDFLAGS: -Wl,--wrap=check_exit_request_ppc64 -Wl,--wrap=check_exit_request_x86_64 -Wl,--wrap=cpu_exec_aarch64
 #cgo LDFLAGS: -Wl,--wrap=cpu_exec_arm -Wl,--wrap=cpu_exec_ppc -Wl,--wrap=cpu_exec_ppc64 -Wl,--wrap=cpu_exec_x86_64
-#cgo LDFLAGS: -Wl,--wrap=cpu_ldl_code_ppc -Wl,--wrap=cpu_ldl_data_ra_aarch64 -Wl,--wrap=cpu_ldl_data_ra_arm
+#cgo LDFLAGS: -Wl,--wrap=cpu_get_tsc_x86_64 -Wl,--wrap=cpu_ldl_code_ppc -Wl,--wrap=cpu_ldl_data_ra_aarch64 -Wl,--wrap=cpu_ldl_data_ra_arm
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_data_ra_ppc -Wl,--wrap=cpu_ldl_data_ra_ppc64 -Wl,--wrap=cpu_ldl_data_ra_x86_64
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_aarch64 -Wl,--wrap=cpu_ldl_mmuidx_ra_arm -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc
 #cgo LDFLAGS: -Wl,--wrap=cpu_ldl_mmuidx_ra_ppc64 -Wl,--wrap=cpu_ldl_mmuidx_ra_x86_64 -Wl,--wrap=cpu_ldq_data_ra_aarch64
@@ -106,6 +106,7 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=tcg_gen_op3_x86_64 -Wl,--wrap=tlb_flush_page_aarch64 -Wl,--wrap=tlb_flush_page_arm
 #cgo LDFLAGS: -Wl,--wrap=tlb_flush_page_ppc -Wl,--wrap=tlb_flush_page_ppc64 -Wl,--wrap=tlb_flush_page_x86_64
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_aarch64 -Wl,--wrap=tlb_set_page_arm -Wl,--wrap=tlb_set_page_ppc -Wl,--wrap=tlb_set_page_ppc64
+#cgo LDFLAGS: -Wl,--wrap=qemu_clock_get_ns -Wl,--wrap=qemu_guest_getrandom
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_aarch64 -Wl,--wrap=tlb_set_page_with_attrs_arm
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_ppc -Wl,--wrap=tlb_set_page_with_attrs_ppc64
 #cgo LDFLAGS: -Wl,--wrap=tlb_set_page_with_attrs_x86_64 -Wl,--wrap=tlb_set_page_x86_64 -Wl,--wrap=update_mxcsr_status_x86_64

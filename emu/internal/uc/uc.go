@@ -13,6 +13,7 @@ package uc
 
 import (
 	"errors"
+	"time"
 	"unsafe"
 )
 
@@ -22,6 +23,9 @@ type Config struct {
 	Model      int  // UC_CPU_*, negative for the library's default
 	Stock      bool // without the shim
 }
+
+// Tick is what a branch takes on the clocks of a guest in slices.
+const Tick = 10 * time.Nanosecond
 
 // Kind is why a run ended.
 type Kind int

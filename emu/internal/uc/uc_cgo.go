@@ -318,6 +318,25 @@ func (e *Engine) stop() Stop {
 // and exact registers. It may be called by any goroutine, but not after Close.
 func (e *Engine) Interrupt() { C.ue_interrupt(e.c) }
 
+// Determine makes runs depend on the guest alone: instructions that read a
+// clock or ask for random numbers get what comes from slices and the seed.
+func (e *Engine) Determine(seed uint64) {
+	e.c.sliced = true
+	e.c.random = C.uint64_t(seed)
+}
+
+// SetSlice makes runs of an engine with Determine end, with KindInterrupt, when
+// so many branches have been taken, at least 1, and tail instructions have run
+// behind the last of them. The guest's clocks show now, in units of Tick, and a
+// unit more for each of the branches.
+func (e *Engine) SetSlice(branches, tail, now uint64) {
+	e.c.slice, e.c.tail, e.c.slice_end = C.uint64_t(branches), C.uint64_t(tail), C.uint64_t(now+branches)
+}
+
+// Slice is what is left of the slice: no branches if it is over, or is at its
+// last instructions.
+func (e *Engine) Slice() (branches uint64) { return uint64(e.c.slice) }
+
 // SetTrace says what runs put into the trace ring from now on; regs are the
 // registers for TraceRegs, all of which count as 0 at first. A block that holds
 // an address of watch, of which there may be 16, ends a run with KindWatch

@@ -117,6 +117,15 @@ func (e *Engine) Status() uint64 { return 0 }
 // Interrupt does nothing.
 func (e *Engine) Interrupt() {}
 
+// Determine does nothing.
+func (e *Engine) Determine(seed uint64) {}
+
+// SetSlice does nothing.
+func (e *Engine) SetSlice(branches, tail, now uint64) {}
+
+// Slice is 0.
+func (e *Engine) Slice() uint64 { return 0 }
+
 // SetTrace returns ErrUnavailable.
 func (e *Engine) SetTrace(Trace, []int32, []uint64) error { return ErrUnavailable }
 
