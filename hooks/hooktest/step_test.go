@@ -309,6 +309,7 @@ func TestThumbBlocks(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, i.image(a, append(w.b, make([]byte, 0x200)...), base), 0o755))
 	m, err := utemu.Load(utemu.Config{Path: path, Stock: stock})
 	require.NoError(t, err)
+	m.Process().SetCaps(arch.HasSingleStep)
 	defer func() { require.NoError(t, m.Close()) }()
 	fault := w.at[len(w.at)-3]
 	ip, ok := a.RegByName("r12")
