@@ -91,13 +91,17 @@ func (c *Ctx) recv(f *File, m *hostMsg, flags uint32) (n, nameLen int, err error
 		return 0, 0, unix.EINVAL
 	}
 	guest := m.data
-	turned := f.sock.turned(c)
-	if turned {
+	own := f.sock.turned(c)
+	if own {
 		m.data = [][]byte{flat(guest, maxNetlink)}
 	}
 	n, nameLen, err = c.recvAll(f, m, int(flags)|unix.MSG_CMSG_CLOEXEC)
-	if err == nil && turned {
-		scatter(guest, turnNetlink(m.data[0][:min(n, len(m.data[0]))], true))
+	if err == nil && own {
+		b := m.data[0][:min(n, len(m.data[0]))]
+		if f.sock.turned(c) { // mq_notify may have come meanwhile
+			turnNetlink(b, true)
+		}
+		scatter(guest, b)
 	}
 	return n, nameLen, err
 }
