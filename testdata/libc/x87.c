@@ -112,8 +112,26 @@ static void tiny(unsigned csr)
 	printf("%x %x %a %La\n", csr, after, f, l);
 }
 
+// Signalling NaNs on their way through the stack become quiet ones.
+static void loud(void)
+{
+	volatile unsigned f[] = {0xffa00000, 0x7f800001, 0x7fc00000, 0x7f800000}, g;
+	volatile unsigned long long d[] = {0xfff4000000000000, 0x7ff0000000000001, 0x7ff8000000000000}, e;
+	for (int i = 0; i < 4; i++) {
+		unsigned short sw;
+		__asm__ volatile("fninit\n\tflds %2\n\tfstps %0\n\tfnstsw %1" : "=m"(g), "=m"(sw) : "m"(f[i]));
+		printf("%x %x\n", g, sw & 1);
+	}
+	for (int i = 0; i < 3; i++) {
+		unsigned short sw;
+		__asm__ volatile("fninit\n\tfldl %2\n\tfstpl %0\n\tfnstsw %1" : "=m"(e), "=m"(sw) : "m"(d[i]));
+		printf("%llx %x\n", e, sw & 1);
+	}
+}
+
 int main(void)
 {
+	loud();
 	for (unsigned c = 0; c < 2; c++)
 		tiny(0x1f80 | c << 15);
 	static const int mode[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};

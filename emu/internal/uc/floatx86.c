@@ -242,9 +242,48 @@ NATIVE(helper_fsin, "fsin", IN_RANGE)
 NATIVE(helper_fcos, "fcos", IN_RANGE)
 NATIVE(helper_fscale, "fscale", C1)
 
+// ---- loads and stores
+
+// A signalling NaN becomes a quiet one on its way to or from extended precision,
+// which is an invalid operation. The library leaves it as it is.
+enum { INVALID = 1 };
+#define NAN32 0x7f800000u
+#define NAN64 0x7ff0000000000000ull
+#define QUIET_BIT(nan) ((nan) >> 1 & ~(nan)) // the fraction's first bit
+#define LOUD(v, nan) (((v) & ((nan) | QUIET_BIT(nan))) == (nan) && ((v) & (QUIET_BIT(nan) - 1)) != 0)
+#define LOADS(name, U, NAN) \
+	REAL(void, name##_x86_64, (void *, U)); \
+	void NAME(name##_x86_64)(void *env, U v) \
+	{ \
+		if (at.found && LOUD(v, NAN)) { \
+			((uint8_t *)env)[at.x87] |= INVALID; \
+			v |= QUIET_BIT(NAN); \
+		} \
+		real_##name##_x86_64(env, v); \
+	}
+#define STORES(name, U, NAN) \
+	REAL(U, name##_x86_64, (void *)); \
+	U NAME(name##_x86_64)(void *env) \
+	{ \
+		U v = real_##name##_x86_64(env); \
+		if (at.found && LOUD(v, NAN)) { \
+			((uint8_t *)env)[at.x87] |= INVALID; \
+			v |= QUIET_BIT(NAN); \
+		} \
+		return v; \
+	}
+LOADS(helper_flds_FT0, uint32_t, NAN32)
+LOADS(helper_flds_ST0, uint32_t, NAN32)
+LOADS(helper_fldl_FT0, uint64_t, NAN64)
+LOADS(helper_fldl_ST0, uint64_t, NAN64)
+STORES(helper_fsts_ST0, uint32_t, NAN32)
+STORES(helper_fstl_ST0, uint64_t, NAN64)
+
 bool ue_x86_bind(void)
 {
-	return FIND(helper_fclex_x86_64) & FIND(helper_fninit_x86_64) & FIND(helper_fwait_x86_64) &
+	return FIND(helper_flds_FT0_x86_64) & FIND(helper_flds_ST0_x86_64) & FIND(helper_fldl_FT0_x86_64) &
+	       FIND(helper_fldl_ST0_x86_64) & FIND(helper_fsts_ST0_x86_64) & FIND(helper_fstl_ST0_x86_64) &
+	       FIND(helper_fclex_x86_64) & FIND(helper_fninit_x86_64) & FIND(helper_fwait_x86_64) &
 	       FIND(helper_fstenv_x86_64) & FIND(helper_fldenv_x86_64) & FIND(helper_fsave_x86_64) &
 	       FIND(helper_frstor_x86_64) & FIND(helper_fxsave_x86_64) & FIND(helper_fxrstor_x86_64) &
 	       FIND(helper_xsave_x86_64) & FIND(helper_xsaveopt_x86_64) & FIND(helper_xrstor_x86_64) &
