@@ -129,9 +129,24 @@ static void loud(void)
 	}
 }
 
+// What FISTTP makes of numbers that are too large, and of none.
+static void truncated(void)
+{
+	volatile double d[] = {1.5, -1.5, 3e9, -3e9, 1e19, -1e19, __builtin_nan(""), __builtin_inf()};
+	for (int i = 0; i < 8; i++) {
+		int n;
+		long long l;
+		unsigned short a, b;
+		__asm__ volatile("fninit\n\tfldl %2\n\tfisttpl %0\n\tfnstsw %1" : "=m"(n), "=m"(a) : "m"(d[i]));
+		__asm__ volatile("fninit\n\tfldl %2\n\tfisttpll %0\n\tfnstsw %1" : "=m"(l), "=m"(b) : "m"(d[i]));
+		printf("%d %x %lld %x\n", n, a & 1, l, b & 1);
+	}
+}
+
 int main(void)
 {
 	loud();
+	truncated();
 	for (unsigned c = 0; c < 2; c++)
 		tiny(0x1f80 | c << 15);
 	static const int mode[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};

@@ -279,9 +279,28 @@ LOADS(helper_fldl_ST0, uint64_t, NAN64)
 STORES(helper_fsts_ST0, uint32_t, NAN32)
 STORES(helper_fstl_ST0, uint64_t, NAN64)
 
+// What FISTTP cannot convert gives the integer that stands for none, and is
+// invalid; the library gives the nearest one.
+#define CONVERTS(name, I, least) \
+	REAL(I, name##_x86_64, (void *)); \
+	I NAME(name##_x86_64)(void *env) \
+	{ \
+		if (!at.found) \
+			return real_##name##_x86_64(env); \
+		uint8_t *flags = (uint8_t *)env + at.x87, before = *flags; \
+		*flags = 0; \
+		I v = real_##name##_x86_64(env); \
+		if (*flags & INVALID) \
+			v = least; \
+		*flags |= before; \
+		return v; \
+	}
+CONVERTS(helper_fisttl_ST0, int32_t, INT32_MIN)
+CONVERTS(helper_fisttll_ST0, int64_t, INT64_MIN)
+
 bool ue_x86_bind(void)
 {
-	return FIND(helper_flds_FT0_x86_64) & FIND(helper_flds_ST0_x86_64) & FIND(helper_fldl_FT0_x86_64) &
+	return FIND(helper_fisttl_ST0_x86_64) & FIND(helper_fisttll_ST0_x86_64) & FIND(helper_flds_FT0_x86_64) & FIND(helper_flds_ST0_x86_64) & FIND(helper_fldl_FT0_x86_64) &
 	       FIND(helper_fldl_ST0_x86_64) & FIND(helper_fsts_ST0_x86_64) & FIND(helper_fstl_ST0_x86_64) &
 	       FIND(helper_fclex_x86_64) & FIND(helper_fninit_x86_64) & FIND(helper_fwait_x86_64) &
 	       FIND(helper_fstenv_x86_64) & FIND(helper_fldenv_x86_64) & FIND(helper_fsave_x86_64) &
