@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/utemu/utemu/emu"
 )
 
 // setpgid moves a process into a process group (setpgid(2)).
@@ -98,10 +96,15 @@ func (p *Process) group() int {
 }
 
 // members are the guests of a process group that have not ended.
-func (k *Kernel) members(pgrp int) (out []*Process) {
+func (k *Kernel) members(pgrp int) []*Process {
 	k.family.mu.Lock()
 	defer k.family.mu.Unlock()
-	for _, p := range k.family.procs {
+	return k.family.members(pgrp)
+}
+
+// members is Kernel.members with mu held.
+func (f *family) members(pgrp int) (out []*Process) {
+	for _, p := range f.procs {
 		if p.pgrp == pgrp && !p.zombie {
 			out = append(out, p)
 		}
@@ -117,10 +120,10 @@ func byNumber(l []*Process) {
 
 // signalGroup sends the guests of a group signals, as the kernel does.
 func (k *Kernel) signalGroup(pgrp int, list ...unix.Signal) {
-	for _, p := range k.members(pgrp) {
-		for _, s := range list {
-			p.notify(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
-		}
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	for _, p := range k.family.members(pgrp) {
+		p.signal(list...)
 	}
 }
 

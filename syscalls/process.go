@@ -50,8 +50,7 @@ type Process struct {
 	zombie     bool          // it has ended and was not waited for
 	wait       chan struct{} // closed when a child changes
 
-	ended      chan struct{} // closed at the end
-	selfReaped atomic.Bool   // its parent did not want to know
+	selfReaped atomic.Bool // its parent did not want to know
 
 	// sigMu guards the signals of the process and of its tasks.
 	sigMu    sync.Mutex
@@ -92,7 +91,7 @@ type FS struct {
 func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 	fs := &FS{cwd: unix.AT_FDCWD, umask: hostUmask()}
 	q := &Process{P: p, K: k, FS: fs, Sig: &Sighand{}, table: k.table(p.Arch), exitSignal: unix.SIGCHLD,
-		first: true, ended: make(chan struct{}), wait: make(chan struct{})}
+		first: true, wait: make(chan struct{})}
 	k.family.newFirst(q)
 	q.leader = newTaskState(q)
 	q.Files = inherit(k.cfg.OwnStreams)

@@ -140,7 +140,7 @@ func (k *Kernel) Wait() error {
 func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 	q := &Process{
 		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Image: p.Image, Persona: p.Persona,
-		Limits: p.Limits, table: p.table, prctl: p.prctl, ended: make(chan struct{}), wait: make(chan struct{}),
+		Limits: p.Limits, table: p.table, prctl: p.prctl, wait: make(chan struct{}),
 	}
 	q.prctl.deathSig = 0
 	p.K.family.mu.Lock()
@@ -212,59 +212,70 @@ func (p *Process) exited() {
 			k.cfg.Log(err.Error())
 		}
 	}
+	k.disassociate(p)
 	f := &k.family
 	f.mu.Lock()
-	children := p.children
+	gone := f.exited(p)
+	f.mu.Unlock()
+	for _, q := range gone {
+		q.released()
+	}
+	if err := k.stopWithGuests(); err != nil {
+		k.cfg.Log(err.Error())
+	}
+}
+
+// exited makes a zombie of p, in one step for those who look at the family: a
+// parent that finds the zombie has its signal. The processes that nobody waits
+// for are gone then, and returned. mu is held.
+func (f *family) exited(p *Process) (gone []*Process) {
+	children, heir := p.children, f.reaper(p)
 	p.children = nil
-	heir := f.reaper(p)
 	for _, ch := range children {
 		ch.parent = heir
 		if heir != nil {
 			heir.children = append(heir.children, ch)
 		}
 	}
-	parent := p.parent
+	for _, g := range f.newlyOrphaned(p, children) {
+		for _, q := range f.members(g) {
+			q.signal(unix.SIGHUP, unix.SIGCONT)
+		}
+	}
+	for _, ch := range children {
+		if s := ch.prctl.deathSig; s != 0 {
+			_ = ch.enqueue(ch.leader, sigInfo{Signal: emu.Signal{No: unix.Signal(s), Code: siUser, PID: p.P.PID}}, true)
+		}
+		if ch.zombie && ch.tellEnd() {
+			gone = append(gone, ch)
+		}
+	}
 	p.zombie, p.halted = true, false
 	for f := range p.pidfds {
 		showEnd(f)
 	}
 	p.used = p.ownUsage()
 	addUsage(&p.used, &p.reaped)
-	orphans := f.newlyOrphaned(p, children)
-	var line *tty
-	if p.tty != nil && p.sid == p.P.PID && p.tty.session == p.sid {
-		line = p.tty
+	if p.tellEnd() {
+		gone = append(gone, p)
 	}
+	for _, q := range gone {
+		f.remove(q)
+	}
+	return gone
+}
+
+// disassociate takes its terminal from a process that ends, and from its
+// session if it leads that (disassociate_ctty).
+func (k *Kernel) disassociate(p *Process) {
+	f := &k.family
+	f.mu.Lock()
+	line := p.tty
 	p.tty = nil
+	leads := line != nil && p.sid == p.P.PID && line.session == p.sid
 	f.mu.Unlock()
-	if line != nil {
+	if leads {
 		k.hangUp(line, false)
-	}
-	for _, g := range orphans {
-		k.signalGroup(g, unix.SIGHUP, unix.SIGCONT)
-	}
-	for _, ch := range children {
-		if s := ch.prctl.deathSig; s != 0 {
-			ch.notify(ch.leader, sigInfo{Signal: emu.Signal{No: unix.Signal(s), Code: siUser, PID: p.P.PID}})
-		}
-		switch {
-		case !ch.isZombie():
-		case heir != nil:
-			heir.childChanged(ch, true)
-		default:
-			k.forget(ch)
-		}
-	}
-	close(p.ended)
-	switch {
-	case parent != nil:
-		parent.childChanged(p, true)
-	case !p.first: // init of the host would wait for it
-		p.selfReaped.Store(true)
-		k.forget(p)
-	}
-	if err := k.stopWithGuests(); err != nil {
-		k.cfg.Log(err.Error())
 	}
 }
 
@@ -289,11 +300,21 @@ func (p *Process) isZombie() bool {
 func (k *Kernel) forget(p *Process) {
 	f := &k.family
 	f.mu.Lock()
+	f.remove(p)
+	f.mu.Unlock()
+	p.released()
+}
+
+// remove is forget with mu held; released is to follow.
+func (f *family) remove(p *Process) {
 	delete(f.procs, p.P.PID)
 	if q := p.parent; q != nil {
 		q.children = slices.DeleteFunc(q.children, func(o *Process) bool { return o == p })
 	}
-	f.mu.Unlock()
+}
+
+// released tells tracers that a process is out of the kernel (release_task).
+func (p *Process) released() {
 	if p.leader.task != nil {
 		p.leader.task.Reap()
 	}

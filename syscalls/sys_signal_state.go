@@ -145,11 +145,18 @@ func (p *Process) tasks() []*taskState {
 // call it. A signal that would be ignored is dropped unless it is blocked.
 // EAGAIN means that too many are queued.
 func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
-	p.sigMu.Lock()
-	on := false
-	if si.No == unix.SIGCONT && !p.closed {
-		on = p.resume()
+	if si.No == unix.SIGCONT { // it may be told to the parent
+		p.K.family.mu.Lock()
+		defer p.K.family.mu.Unlock()
 	}
+	return p.enqueue(ts, si, shared)
+}
+
+// enqueue is post with family.mu held; other signals than SIGCONT do not need
+// it.
+func (p *Process) enqueue(ts *taskState, si sigInfo, shared bool) error {
+	p.sigMu.Lock()
+	on := si.No == unix.SIGCONT && !p.closed && p.resume()
 	err := p.queue(ts, si, shared)
 	p.sigMu.Unlock()
 	if on {
@@ -223,6 +230,13 @@ func (ts *taskState) wakeUp() {
 func (k *Kernel) ring() {
 	if s := k.cfg.Schedule; s != nil {
 		s.Ring()
+	}
+}
+
+// signal is enqueue for signals that the kernel sends.
+func (p *Process) signal(list ...unix.Signal) {
+	for _, s := range list {
+		_ = p.enqueue(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}}, true)
 	}
 }
 

@@ -137,14 +137,16 @@ func (p *Process) completes(s *groupStop) bool {
 func (p *Process) stopped(s *groupStop) error {
 	f := &p.K.family
 	f.mu.Lock()
-	p.halted, p.stopSignal, p.continued = true, s.signal, false
-	f.mu.Unlock()
+	if p.stopping.Load() == s { // and not continued meanwhile
+		p.halted, p.stopSignal, p.continued = true, s.signal, false
+	}
 	p.tellParent(cldStopped, int(s.signal))
+	f.mu.Unlock()
 	return p.K.stopWithGuests()
 }
 
 // resume ends a stop (prepare_signal for SIGCONT); false if there is none.
-// sigMu is held.
+// family.mu and sigMu are held.
 func (p *Process) resume() bool {
 	s := p.stopping.Load()
 	if s == nil {
@@ -155,35 +157,25 @@ func (p *Process) resume() bool {
 	return true
 }
 
-// resumed tells that a stop is over.
+// resumed tells that a stop is over. family.mu is held.
 func (p *Process) resumed() {
-	defer p.K.ring()
-	f := &p.K.family
-	f.mu.Lock()
 	p.halted, p.stopSignal, p.continued = false, 0, true
-	f.mu.Unlock()
 	p.tellParent(cldContinued, int(unix.SIGCONT))
+	p.K.ring()
 }
 
-// tellParent is do_notify_parent_cldstop.
+// tellParent is do_notify_parent_cldstop. family.mu is held.
 func (p *Process) tellParent(code, status int) {
-	f := &p.K.family
-	f.mu.Lock()
 	q := p.parent
-	if q != nil {
-		close(q.wait)
-		q.wait = make(chan struct{})
-	}
-	f.mu.Unlock()
 	if q == nil {
 		return
 	}
 	d := q.Sig.get(unix.SIGCHLD)
-	if d.handler == sigIgn || d.flags&saNoCldStop != 0 {
-		return
+	if d.handler != sigIgn && d.flags&saNoCldStop == 0 {
+		si := sigInfo{Signal: emu.Signal{No: unix.SIGCHLD, Code: code, PID: p.P.PID, UID: p.leader.cred.uid.real, Status: status}}
+		_ = q.enqueue(q.leader, si, true)
 	}
-	si := sigInfo{Signal: emu.Signal{No: unix.SIGCHLD, Code: code, PID: p.P.PID, UID: p.leader.cred.uid.real, Status: status}}
-	q.notify(q.leader, si)
+	q.wakeWaits()
 }
 
 // stopWithGuests stops the host process when the first guest is stopped and
@@ -211,8 +203,8 @@ func (k *Kernel) stopWithGuests() error {
 	f.mu.Unlock()
 	err := stopHost(no)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.hostStop = false
-	f.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("syscalls: stopping for %v: %w", no, err)
 	}

@@ -19,22 +19,30 @@ const (
 
 // saNoCldWait: see sys_signal.go.
 
-// childChanged tells a process that one of its children has ended.
-func (p *Process) childChanged(ch *Process, ended bool) {
-	k := p.K
-	d := p.Sig.get(unix.SIGCHLD)
-	reap := ended && ch.exitSignal == unix.SIGCHLD && (d.handler == sigIgn || d.flags&saNoCldWait != 0)
-	if reap {
-		ch.selfReaped.Store(true)
-		k.forget(ch)
+// tellEnd tells the parent of a zombie of its end (do_notify_parent). It
+// returns true if nobody wants to wait for it. family.mu is held.
+func (p *Process) tellEnd() (gone bool) {
+	q := p.parent
+	if q == nil {
+		gone = !p.first // init of the host would wait for it
+		p.selfReaped.Store(gone)
+		return gone
 	}
-	k.family.mu.Lock()
+	d := q.Sig.get(unix.SIGCHLD)
+	gone = p.exitSignal == unix.SIGCHLD && (d.handler == sigIgn || d.flags&saNoCldWait != 0)
+	p.selfReaped.Store(gone)
+	if p.exitSignal != 0 && !(gone && d.handler == sigIgn) {
+		_ = q.enqueue(q.leader, p.childInfo(p.exitSignal), true)
+	}
+	q.wakeWaits()
+	return gone
+}
+
+// wakeWaits has the wait calls of a process look again (__wake_up_parent).
+// family.mu is held.
+func (p *Process) wakeWaits() {
 	close(p.wait)
 	p.wait = make(chan struct{})
-	k.family.mu.Unlock()
-	if ch.exitSignal != 0 && !(reap && d.handler == sigIgn) {
-		p.notify(p.leader, ch.childInfo(ch.exitSignal))
-	}
 }
 
 // childInfo is the SIGCHLD of a process that has ended.
