@@ -221,7 +221,7 @@ func stopped(t *testing.T, sig unix.Signal, path, events string) {
 		require.Eventually(t, func() bool {
 			st, err := os.Stat(file)
 			return err == nil && st.Size() > 0
-		}, 10*1e9, 1e6)
+		}, 60*1e9, 1e6)
 	}
 	require.NoError(t, cmd.Process.Signal(sig))
 	err = cmd.Wait()
@@ -251,7 +251,7 @@ func prefix(t *testing.T, path, events string, n int) []byte {
 	require.Eventually(t, func() bool {
 		b, err := os.ReadFile(file)
 		return err == nil && bytes.Count(b, []byte("\n")) >= n
-	}, 20*1e9, 5*1e6)
+	}, 60*1e9, 5*1e6)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	b, err := os.ReadFile(file)

@@ -74,7 +74,7 @@ func (r *rig) endless(ended <-chan bool) bool {
 	select {
 	case <-ended:
 		return false
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		r.Interrupt()
 		return true
 	}
