@@ -264,10 +264,12 @@ func (c *Ctx) ownNames(pp procPath) []procName {
 // does not know.
 func (k *Kernel) procRoot() []procName {
 	var names []procName
-	ents, err := os.ReadDir("/proc")
+	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
+	defer dir.Close()
+	ents, _ := dir.ReadDir(-1) // in the host's order
 	for _, e := range ents {
 		n := procName{e.Name(), unix.DT_REG}
 		switch {

@@ -298,12 +298,13 @@ func (c *Ctx) writeAll(f *File, b [][]byte, pos int64, flags int) (done int, err
 	}
 }
 
-// beyond is what is left of b after its first n bytes.
+// beyond is what is left of b after its first n bytes, of which there may be
+// fewer.
 func beyond(b [][]byte, n int) [][]byte {
 	for len(b) > 0 && n >= len(b[0]) {
 		b, n = b[1:], n-len(b[0])
 	}
-	if n > 0 {
+	if n > 0 && len(b) > 0 {
 		b = slices.Clone(b)
 		b[0] = b[0][n:]
 	}

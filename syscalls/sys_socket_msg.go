@@ -61,7 +61,7 @@ func (c *Ctx) recvAll(f *File, m *hostMsg, flags int) (done, nameLen int, err er
 	all := false
 	receive := c.restart
 	if c.T.Schedule() != nil && flags&never == 0 {
-		all = flags&unix.MSG_WAITALL != 0
+		all = flags&unix.MSG_WAITALL != 0 && flags&unix.MSG_PEEK == 0
 		flags &^= unix.MSG_WAITALL
 		receive = func(call func() error) error { return c.onFile(f, unix.POLLIN, call) }
 	}
@@ -73,8 +73,10 @@ func (c *Ctx) recvAll(f *File, m *hostMsg, flags int) (done, nameLen int, err er
 			return err
 		})
 		done += n
-		m.data = beyond(m.data, n)
-		if !all || err != nil || n == 0 || len(m.data) == 0 || len(m.control) != 0 {
+		if !all || err != nil || n == 0 || len(m.control) != 0 {
+			break
+		}
+		if m.data = beyond(m.data, n); len(m.data) == 0 {
 			break
 		}
 	}

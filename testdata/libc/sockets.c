@@ -111,6 +111,15 @@ static void inet(void)
 	CHECK(sendto(w, "udp!", 4, 0, (void *)&a, sizeof a) == 4);
 	n = sizeof b;
 	CHECK(recvfrom(u, buf, 20, 0, (void *)&b, &n) == 4 && b.sin_family == AF_INET && n == sizeof b);
+	CHECK(sendto(w, "udp again", 9, 0, (void *)&a, sizeof a) == 9);
+	struct msghdr m = {.msg_iov = &(struct iovec){buf, 3}};
+	CHECK(recvmsg(u, &m, MSG_PEEK | MSG_TRUNC) == 9 && m.msg_flags == MSG_TRUNC);
+	m.msg_iovlen = 1;
+	CHECK(recvmsg(u, &m, MSG_PEEK | MSG_TRUNC) == 9 && m.msg_flags == MSG_TRUNC && memcmp(buf, "udp", 3) == 0);
+	CHECK(recv(u, NULL, 0, MSG_PEEK | MSG_TRUNC) == 9);
+	CHECK(recv(u, buf, 3, MSG_TRUNC) == 9);
+	CHECK(send(s, "tcp again", 9, 0) == 9 && poll(&(struct pollfd){c, POLLIN, 0}, 1, 1000) == 1);
+	CHECK(recv(c, buf, 4, MSG_TRUNC | MSG_WAITALL) == 4);
 	ERR(EAFNOSUPPORT, socket(77, SOCK_STREAM, 0));
 	ERR(ENOTSOCK, getsockname(0, (void *)&b, &n));
 	struct addrinfo hint = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *ai = NULL;
