@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/utemu/utemu/internal/testsig"
 )
 
 // TestMain makes the test's program the command that it tests for the runs
@@ -20,6 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("UTEMU_TEST_COMMAND") == "1" {
 		os.Exit(run(context.Background(), os.Args[1:]))
 	}
+	testsig.Defaults()
 	os.Exit(m.Run())
 }
 

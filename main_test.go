@@ -1,0 +1,13 @@
+package utemu_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/utemu/utemu/internal/testsig"
+)
+
+func TestMain(m *testing.M) {
+	testsig.Defaults()
+	os.Exit(m.Run())
+}
