@@ -26,19 +26,20 @@ type image struct {
 	execfn string // as the caller named it
 	random *[16]byte
 	argv   []string
+	cred   syscalls.ExecCred
 
 	elf   *elf.Image
 	stack *elf.StackImage
 }
 
-// open finds the ELF program behind path, through "#!" lines. host says where
-// on the host a path of the guest lies; nil is for the path that a user gave,
-// which is the host's own.
-func (m *Machine) open(path string, argv []string, host func(string) (string, error)) (*image, error) {
+// open finds the ELF program behind path, through "#!" lines. t is the task that
+// executes it, whose path it is; nil is for a path that a user gave, which is
+// the host's own.
+func (m *Machine) open(path string, argv []string, t *emu.Task) (*image, error) {
 	at := path
-	if host != nil {
+	if t != nil {
 		var err error
-		if at, err = host(path); err != nil {
+		if at, err = t.Proc.OS.(*syscalls.Process).HostPath(path); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
@@ -46,13 +47,13 @@ func (m *Machine) open(path string, argv []string, host func(string) (string, er
 	if err != nil {
 		return nil, err
 	}
-	t, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (*os.File, string, error) {
+	to, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (*os.File, string, error) {
 		return m.openExec(m.kernel.HostPath(p), p)
 	})
 	if err != nil {
 		return nil, err
 	}
-	im := &image{file: t.File, path: t.Name, execfn: path, argv: t.Argv, random: m.cfg.Random}
+	im := &image{file: to.File, path: to.Name, execfn: path, argv: to.Argv, random: m.cfg.Random, cred: m.kernel.ExecCred(t, to.File)}
 	if im.random == nil && m.random != nil {
 		im.random = new([16]byte)
 		_, _ = m.random.Read(im.random[:]) // it does not fail
@@ -187,12 +188,10 @@ func (im *image) fill(p *emu.Process, env []string, by *syscalls.Process) error 
 	sc := elf.StackConfig{Argv: im.argv, Envp: env, ExecFn: im.execfn, Model: p.Model}
 	if by != nil {
 		limit = by.Limits[unix.RLIMIT_STACK]
-		sc.UID, sc.EUID, sc.GID, sc.EGID = by.IDs()
 	} else {
 		if err := unix.Getrlimit(unix.RLIMIT_STACK, &limit); err != nil {
 			return err
 		}
-		sc.UID, sc.EUID, sc.GID, sc.EGID = uint32(unix.Getuid()), uint32(unix.Geteuid()), uint32(unix.Getgid()), uint32(unix.Getegid())
 	}
 	sc.StackLimit = limit.Cur
 	s := loaderSpace{p.Space}
@@ -209,7 +208,8 @@ func (im *image) fill(p *emu.Process, env []string, by *syscalls.Process) error 
 	if p.Arch.Start.BasePlatform {
 		sc.BasePlatform = p.Model.Platform
 	}
-	sc.Secure = sc.UID != sc.EUID || sc.GID != sc.EGID
+	sc.UID, sc.EUID, sc.GID, sc.EGID = im.cred.IDs()
+	sc.Secure = im.cred.Secure()
 	if r := im.random; r != nil {
 		sc.Random = *r
 	} else if _, err := rand.Read(sc.Random[:]); err != nil {
@@ -230,7 +230,7 @@ func (im *image) describe(p *syscalls.Process) {
 		CodeStart: im.elf.Code.Low, CodeEnd: im.elf.Code.High,
 		DataStart: im.elf.Data.Low, DataEnd: im.elf.Data.High,
 		StackStart: im.stack.SP, Auxv: im.stack.Auxv, ReadImpliesExec: im.elf.ReadImpliesExec,
-	}, filepath.Base(im.execfn))
+	}, filepath.Base(im.execfn), im.cred)
 }
 
 // exec serves execve(2) for the kernel: it gives the task's process the
@@ -238,7 +238,7 @@ func (im *image) describe(p *syscalls.Process) {
 // return is an errno for the guest.
 func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
 	p := t.Proc.OS.(*syscalls.Process)
-	im, err := m.open(path, argv, p.HostPath)
+	im, err := m.open(path, argv, t)
 	if err != nil {
 		return execErrno(err)
 	}

@@ -122,30 +122,6 @@ const (
 	secureNoFixup = 1 << 2
 )
 
-// exec is what a new program leaves of the credentials (cap_bprm_creds_from_file),
-// files having no capabilities and no set-id bits here.
-func (cr *cred) exec(host *cred, s *prctlState) *cred {
-	if cr == host { // an exec has made that what it is
-		return host
-	}
-	n := *cr
-	n.uid.saved, n.gid.saved = n.uid.eff, n.gid.eff
-	n.uid.fs, n.gid.fs = n.uid.eff, n.gid.eff
-	switch {
-	case s.secure&secureNoRoot == 0 && (n.uid.real == 0 || n.uid.eff == 0):
-		n.caps.permitted = host.caps.permitted | n.caps.inheritable
-		if n.caps.effective = n.caps.permitted; n.uid.eff != 0 {
-			n.caps.effective = 0
-		}
-	default:
-		n.caps.permitted, n.caps.effective = s.ambient, s.ambient
-	}
-	if n.equal(host) {
-		return host
-	}
-	return &n
-}
-
 // status are the lines of /proc/PID/status.
 func (cr *cred) status(lines map[string]string) {
 	show := func(i ids) string { return fmt.Sprintf("%d\t%d\t%d\t%d", i.real, i.eff, i.saved, i.fs) }
@@ -253,12 +229,6 @@ func setThreadCaps(s capSets) error {
 	d := s.data()
 	_, _, e := unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&d[0])), 0)
 	return asError(e)
-}
-
-// IDs are the user and group ids of the process, for AT_UID and the like.
-func (p *Process) IDs() (uid, euid, gid, egid uint32) {
-	cr := p.leader.cred
-	return uint32(cr.uid.real), uint32(cr.uid.eff), uint32(cr.gid.real), uint32(cr.gid.eff)
 }
 
 // mayKill tells whether a task may send a signal to those of other credentials

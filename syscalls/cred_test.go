@@ -113,3 +113,57 @@ func TestKeepCaps(t *testing.T) {
 		require.Zero(t, g.task().cred.exec(g.K.hostCred, &g.P.prctl).caps.permitted)
 	})
 }
+
+// TestExecCred: the set-id bits of a program count where the host's user may
+// become who they say, unless the guest wants no new privileges.
+func TestExecCred(t *testing.T) {
+	prog, err := os.Create(filepath.Join(t.TempDir(), "prog"))
+	require.NoError(t, err)
+	defer prog.Close()
+	mode := func(m uint32) { require.NoError(t, unix.Fchmod(int(prog.Fd()), m)) }
+	each(t, func(t *testing.T, g *guest) {
+		ids := func() (l [4]uint32, secure bool) {
+			e := g.K.ExecCred(g.T, prog)
+			l[0], l[1], l[2], l[3] = e.IDs()
+			return l, e.Secure()
+		}
+		mode(0o755)
+		plain, secure := ids()
+		require.Equal(t, [4]uint32{uint32(os.Getuid()), uint32(os.Geteuid()), uint32(os.Getgid()), uint32(os.Getegid())}, plain)
+		require.Equal(t, plain[0] != plain[1] || plain[2] != plain[3], secure)
+		if os.Geteuid() == 0 {
+			require.NoError(t, prog.Chown(12345, 54321))
+		}
+		for m, set := range map[uint32][2]bool{0o755: {}, 0o4755: {true, false}, 0o2755: {false, true}, 0o6711: {true, true}, 0o2745: {}} {
+			mode(m)
+			want := plain
+			if set[0] && os.Geteuid() == 0 {
+				want[1] = 12345
+			}
+			if set[1] && os.Geteuid() == 0 {
+				want[3] = 54321
+			}
+			got, secure := ids()
+			require.Equal(t, want, got, "%o", m)
+			require.Equal(t, want != plain, secure, "%o", m)
+		}
+		if os.Geteuid() == 0 {
+			mode(0o6755)
+			e := g.K.ExecCred(g.T, prog)
+			require.Equal(t, ids4(0, 12345), e.cr.uid)
+			require.Zero(t, e.cr.caps.effective, "root is not needed any more")
+			g.P.SetProgram("/bin/prog", ImageInfo{}, "prog", e)
+			require.EqualValues(t, 0, g.ok("prctl", unix.PR_GET_DUMPABLE), "others may not look at it")
+			require.EqualValues(t, 12345, g.ok(g.wideCall("geteuid")))
+			require.EqualValues(t, 0, g.ok(g.wideCall("getuid")))
+			g.P.SetProgram("/bin/prog", ImageInfo{}, "prog", ExecCred{cr: g.K.hostCred})
+		}
+		mode(0o6755)
+		g.ok("prctl", unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+		got, _ := ids()
+		require.Equal(t, plain, got)
+	})
+}
+
+// ids4 are ids of which all but the real one are the same.
+func ids4(real, eff int) ids { return ids{real, eff, eff, eff} }

@@ -256,11 +256,11 @@ func (f *File) drop() error {
 // giveUp closes a standard stream of the host process. Its number stays
 // taken, since code of the host goes on to use it.
 func giveUp(fd int) error {
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	none, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0) // anybody may
 	if err != nil {
 		return err
 	}
-	return errors.Join(unix.Dup3(null, fd, 0), unix.Close(null))
+	return errors.Join(unix.Dup3(none, fd, 0), unix.Close(none))
 }
 
 // Cloexec reads a descriptor's close-on-exec flag.

@@ -133,16 +133,15 @@ func (p *Process) SetFile(fd int, f *os.File) error {
 }
 
 // SetProgram tells what the process runs from now on: the program's path as
-// the guest sees it, where its image lies, and the name for /proc/PID/comm. Descriptors that are
-// close-on-exec are closed, caught signals get their default action, and
-// timers of timer_create(2) are gone.
-func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
+// the guest sees it, where its image lies, the name for /proc/PID/comm, and who
+// runs it. Descriptors that are close-on-exec are closed, caught signals get
+// their default action, and timers of timer_create(2) are gone.
+func (p *Process) SetProgram(exe string, im ImageInfo, comm string, cr ExecCred) {
 	if exe != "/proc/self/exe" && exe != "/proc/"+strconv.Itoa(p.P.PID)+"/exe" { // else the program again
 		p.Exe = exe
 	}
 	p.Image = im
 	p.leader.comm = comm[:min(len(comm), commLen-1)]
-	p.leader.cred = p.leader.cred.exec(p.K.hostCred, &p.prctl)
 	p.table = p.K.table(p.P.Arch)
 	p.Persona &^= readImpliesExec
 	if im.ReadImpliesExec {
@@ -153,7 +152,7 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string) {
 	p.Sig.exec()
 	p.leader.exec()
 	p.timers.exec()
-	p.prctl.exec()
+	cr.start(p)
 	p.mem = memState{}
 	p.leader.leaveVfork()
 	p.K.family.mu.Lock()

@@ -237,7 +237,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 // host's is meant.
 func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	if p.proc.p == c.P && p.proc.path == "mem" {
-		fd, err := unix.Open("/dev/null", int(flags)&unix.O_ACCMODE|unix.O_CLOEXEC, 0)
+		fd, err := contentFile("mem", nil, int(flags)&unix.O_ACCMODE)
 		if err != nil {
 			return nil, false, err
 		}
@@ -259,15 +259,15 @@ func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	case flags&unix.O_ACCMODE != unix.O_RDONLY:
 		return nil, false, unix.EACCES
 	}
-	fd, err := contentFile(p.path, data)
+	fd, err := contentFile(p.path, data, unix.O_RDONLY)
 	if err != nil {
 		return nil, false, err
 	}
 	return &File{Host: fd, Path: p.path, large: true, like: like}, true, nil
 }
 
-// contentFile makes a descriptor of the host from which data is read.
-func contentFile(name string, data []byte) (int, error) {
+// contentFile makes a descriptor of the host, of an access mode, that has data.
+func contentFile(name string, data []byte, access int) (int, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return -1, err
@@ -280,9 +280,9 @@ func contentFile(name string, data []byte) (int, error) {
 		}
 		off += n
 	}
-	// Opened anew so that it cannot be written, as the file it stands for.
+	// Opened anew so that it can be used as the file it stands for.
 	defer unix.Close(fd)
-	return unix.Open(hostFD(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return unix.Open(hostFD(fd), access|unix.O_CLOEXEC, 0)
 }
 
 func sysClose(c *Ctx) (uint64, error) { return 0, c.P.Files.Close(c.Int()) }

@@ -395,6 +395,13 @@ func TestOwnProc(t *testing.T) {
 		g.ok("pwrite64", append([]uint64{mem, g.str("IN"), 2}, g.wide(3, int64(secret))...)...)
 		require.Equal(t, "IN memory", string(g.get(secret, 9)))
 		g.fails(unix.EIO, "pread64", append([]uint64{mem, buf, 9}, g.wide(3, 0x10)...)...)
+		var before, after unix.Stat_t
+		require.NoError(t, unix.Stat("/dev/null", &before))
+		_, _ = g.call("fchmod", mem, 0)
+		require.NoError(t, unix.Stat("/dev/null", &after))
+		require.Equal(t, before.Mode, after.Mode, "no file of the host stands for it")
+		require.EqualValues(t, unix.O_RDONLY, g.ok("fcntl", g.open("/proc/self/mem"), unix.F_GETFL)&unix.O_ACCMODE)
+		require.EqualValues(t, unix.O_WRONLY, g.ok("fcntl", g.open("/proc/self/mem", "O_WRONLY"), unix.F_GETFL)&unix.O_ACCMODE)
 	})
 }
 

@@ -273,7 +273,7 @@ func TestPersonality(t *testing.T) {
 		}
 		require.Equal(t, want, machine())
 		require.Equal(t, g.A.Word == 8, want != own)
-		g.P.SetProgram("/bin/prog", ImageInfo{}, "prog")
+		g.P.SetProgram("/bin/prog", ImageInfo{}, "prog", ExecCred{cr: g.K.hostCred})
 		require.EqualValues(t, perLinux32, g.ok("personality", uint64(0xffffffff)))
 	})
 }
@@ -305,7 +305,7 @@ func TestProcFiles(t *testing.T) {
 		}
 		args := g.bytes([]byte("prog\x00-x\x00"))
 		env := g.bytes([]byte("A=b\x00"))
-		g.P.SetProgram("/bin/prog", ImageInfo{ArgStart: args, ArgEnd: args + 8, EnvStart: env, EnvEnd: env + 4, Auxv: []byte{1, 2}}, "pr)og")
+		g.P.SetProgram("/bin/prog", ImageInfo{ArgStart: args, ArgEnd: args + 8, EnvStart: env, EnvEnd: env + 4, Auxv: []byte{1, 2}}, "pr)og", ExecCred{cr: g.K.hostCred})
 		fd := g.open("/bin/true")
 		_, err := g.mmap(0x40000000, page, unix.PROT_READ, unix.MAP_PRIVATE, fd, 0)
 		require.NoError(t, err)

@@ -264,7 +264,7 @@ func TestExecSignals(t *testing.T) {
 	g := newGuest(t, archPPC(t))
 	g.ok("rt_sigaction", uint64(unix.SIGUSR1), g.setAction("sigaction", disposition{handler: 0x1000, mask: 5}), 0, 8)
 	g.ok("rt_sigaction", uint64(unix.SIGUSR2), g.setAction("sigaction", disposition{handler: sigIgn}), 0, 8)
-	g.P.SetProgram("/bin/x", ImageInfo{}, "a-name-longer-than-it-may-be")
+	g.P.SetProgram("/bin/x", ImageInfo{}, "a-name-longer-than-it-may-be", ExecCred{cr: g.K.hostCred})
 	require.Equal(t, disposition{}, g.P.Sig.get(unix.SIGUSR1))
 	require.Equal(t, disposition{handler: sigIgn}, g.P.Sig.get(unix.SIGUSR2))
 	require.Equal(t, "a-name-longer-t", g.P.leader.comm)
