@@ -216,21 +216,29 @@ func (g *Target) Slot(near uint64) (uint64, error) {
 }
 
 // slotPage is a page for slots, of the name that Linux gives to that of uprobes.
+// It lies where neither mmap nor brk would have put anything: a program gets
+// the addresses that it gets without it.
 func (g *Target) slotPage(near uint64) (uint64, error) {
 	s := g.t.Proc.Space
 	for _, a := range g.slots {
-		if v := s.Find(a); v != nil && v.Name == slotName && (distance(a, near) < slotReach || g.remote(near)) {
+		if v := s.Find(a); v != nil && v.Name == slotName && distance(a, near) < slotReach {
 			return a, nil
 		}
 	}
-	near &^= PageSize - 1
-	for off := uint64(1 << 20); off < slotReach; off += 1 << 20 {
-		for _, a := range []uint64{near + off, near - off} {
-			if a < g.Arch().Start.MinAddr || a+PageSize > g.Arch().Start.TaskSize || distance(a, near) != off || !s.Free(a, PageSize) {
-				continue
-			}
-			return g.addSlot(a)
+	above, ok := s.aboveMappings()
+	if ok && distance(above, near) < slotReach {
+		return g.addSlot(above)
+	}
+	if a, ok := s.below(near); ok && distance(a, near) < slotReach {
+		return g.addSlot(a)
+	}
+	for _, a := range g.slots {
+		if v := s.Find(a); v != nil && v.Name == slotName {
+			return a, nil
 		}
+	}
+	if ok {
+		return g.addSlot(above)
 	}
 	a, err := s.Gap(PageSize, PageSize)
 	if err != nil {
@@ -254,9 +262,6 @@ const (
 	slotReach = 1 << 30
 	slotSize  = 64
 )
-
-// remote tells whether there is no room near an address.
-func (g *Target) remote(near uint64) bool { return near >= g.Arch().Start.TaskSize-slotReach }
 
 func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 

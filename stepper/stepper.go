@@ -107,9 +107,9 @@ type Target interface {
 // Slotter is a Target with room for instructions out of line.
 type Slotter interface {
 	// Slot is the address of at least 64 bytes of executable memory that the
-	// program does not use, at most 1 GiB away from near if the address space
-	// has room there. Where it gives the same again, what was written there may
-	// be there still.
+	// program does not use and would not be given for its own, at most 1 GiB
+	// away from near if there is such room. Where it gives the same again, what
+	// was written there may be there still.
 	Slot(near uint64) (uint64, error)
 }
 
