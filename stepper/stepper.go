@@ -124,6 +124,14 @@ type Planter interface {
 	Lift(at uint64)
 }
 
+// Plain is a Target that makes most steps by a shorter way than Resume.
+type Plain interface {
+	// ResumePlain is Resume if that comes to the limit, which is one instruction,
+	// or Stops and Taken, and Events. Where it is false Resume is to be called
+	// next with the same limit, and tells what has come, or goes on.
+	ResumePlain(ctx context.Context, l *Limit) (why Why, pc uint64, ok bool, err error)
+}
+
 // Reserver is a Target whose thread may have a reservation of memory that stops
 // leave alone.
 type Reserver interface{ DropReservation() error }
