@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/stepper"
 )
 
@@ -42,5 +43,31 @@ func TestCompare(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestSlotAside: pages for instructions out of line are where neither brk nor
+// mmap would put anything of the program's.
+func TestSlotAside(t *testing.T) {
+	for _, a := range utemu.Arches() {
+		t.Run(a.Name, func(t *testing.T) {
+			path, err := filepath.Abs(filepath.Join("testdata/bins", a.Name, "hello"))
+			require.NoError(t, err)
+			g, _ := stepTarget(t, path)
+			s := g.Task().Proc.Space
+			var image uint64 // its lowest address
+			s.VMAs(func(v *emu.VMA) bool { image = v.Addr; return false })
+			gap, err := s.Gap(emu.PageSize, emu.PageSize)
+			require.NoError(t, err)
+			for _, near := range []uint64{g.Regs().Reg(a.PC), a.Start.MmapBase - emu.PageSize, a.Start.StackTop - 1, a.Start.TaskSize, a.Addr(^uint64(0xfff))} {
+				slot, err := g.Slot(near)
+				require.NoError(t, err)
+				require.NotNil(t, s.Find(slot), "near %#x", near)
+				require.True(t, slot < image || slot >= a.Start.MmapBase, "slot %#x near %#x, image at %#x", slot, near, image)
+				now, err := s.Gap(emu.PageSize, emu.PageSize)
+				require.NoError(t, err)
+				require.Equal(t, gap, now, "where mmap maps next, near %#x", near)
+			}
+		})
 	}
 }

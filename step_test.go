@@ -3,6 +3,8 @@ package utemu_test
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -79,4 +81,53 @@ func predictions(t *testing.T, g *emu.Target, most int) (n int) {
 		}
 	}
 	return n
+}
+
+// TestCacheHolds: what a target's cache has of the next instruction is what
+// decoding it anew gives, in programs that change their code, and where we do.
+func TestCacheHolds(t *testing.T) {
+	for _, a := range utemu.Arches() {
+		for _, name := range []string{"selfmod", "smc", "selfmod-thumb", "loops", "loops-thumb"} {
+			path := filepath.Join("testdata/bins", a.Name, name)
+			if _, err := os.Stat(path); err != nil && strings.HasSuffix(name, "-thumb") && a.BreakIT == nil {
+				continue
+			}
+			t.Run(a.Name+"/"+name, func(t *testing.T) {
+				g, _ := stepTarget(t, path)
+				same := func() {
+					want, err := a.Insn(g.Regs(), g.Mem())
+					if err != nil {
+						return
+					}
+					got, err := g.Cache().Here(g)
+					require.NoError(t, err)
+					require.Equal(t, want, *got)
+				}
+				known := 0
+				for n := range 3000 {
+					same()
+					if g.Cache().Code != 0 {
+						known++
+					}
+					if at := g.Regs().Reg(a.PC); n%97 == 96 {
+						code := a.Break(0)
+						old := make([]byte, len(code))
+						_, err := g.Mem().ReadAt(old, at)
+						require.NoError(t, err)
+						for _, b := range [][]byte{code, old} {
+							_, err = g.Mem().WriteAt(b, at)
+							require.NoError(t, err)
+							same()
+						}
+					}
+					st, err := stepper.Native{Split: true}.Step(t.Context(), g, stepper.Insn)
+					require.NoError(t, err)
+					if st.Why == stepper.Exited {
+						break
+					}
+				}
+				require.Equal(t, !stock, known != 0)
+			})
+		}
+	}
 }

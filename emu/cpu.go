@@ -326,16 +326,28 @@ func (c *CPU) waits() bool {
 	return c.eng.Parked() && c.core.Dirty&^(1<<i) == 0 && c.core.Vals[i] == c.parked
 }
 
-// step runs one instruction where waits is true. It is false if that did not
-// just end; conclude then says what Last of the engine is.
-func (c *CPU) step() (bool, error) {
-	pc, ok, err := c.eng.StepFile(&c.core)
+// goOn is a run where waits is true. Where it does not come to its limit, and
+// stay parked there, it is Exception: conclude then says what Last of the engine
+// is.
+func (c *CPU) goOn(l *stepper.Limit) (stepper.Why, error) {
+	kind, pc, err := c.eng.GoOn(uc.Limit{Insns: l.Insns, Stops: l.Stops, Past: l.Past, Taken: l.Taken}, &c.core)
 	c.core.Dirty = 0
 	c.valid, c.some = true, 0
-	if ok {
-		c.stopped(pc)
+	why := stepper.Exception
+	switch {
+	case err != nil || !c.eng.Parked():
+		return why, err
+	case kind == uc.KindLimit:
+		why = stepper.InsnLimit
+	case kind == uc.KindBreak:
+		why = stepper.Address
+	case kind == uc.KindTaken:
+		why = stepper.TakenBranch
+	default:
+		return why, nil
 	}
-	return ok, err
+	c.stopped(pc)
+	return why, nil
 }
 
 // plant writes a breakpoint instruction to private memory, so that the engine

@@ -185,6 +185,33 @@ func NewBacking(f *os.File, path string, max arch.Prot) (*Backing, error) {
 	return DupBacking(int(f.Fd()), path, max)
 }
 
+// aboveMappings is a free page between where mappings grow down from and the
+// stack.
+func (s *Space) aboveMappings() (uint64, bool) {
+	a := s.arch.Start.MmapBase
+	for _, v := range s.list[s.list.at(a):] {
+		if a+PageSize <= v.floor() {
+			return a, true
+		}
+		a = max(a, v.End)
+	}
+	return 0, false
+}
+
+// below is the highest free page below the mapping that holds addr.
+func (s *Space) below(addr uint64) (uint64, bool) {
+	for i := s.list.at(addr); i >= 0 && i < len(s.list); i-- {
+		lo := s.arch.Start.MinAddr
+		if i > 0 {
+			lo = max(lo, s.list[i-1].End)
+		}
+		if hi := min(s.list[i].floor(), s.arch.Start.TaskSize); hi >= lo+PageSize {
+			return hi - PageSize, true
+		}
+	}
+	return 0, false
+}
+
 // MapKernel makes a mapping that the kernel provides, which may lie outside of
 // user space, with the given contents.
 func (s *Space) MapKernel(v VMA, data []byte) error {

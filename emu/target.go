@@ -36,6 +36,9 @@ type Target struct {
 	ctx     context.Context // of the last resume
 	unwatch func() bool     // ends that its end wakes the task
 
+	rest stepper.Stop // what the next resume tells at once, if come
+	come bool
+
 	follow func(context.Context, *Target) error
 }
 
@@ -43,6 +46,7 @@ var (
 	_ stepper.Slotter  = (*Target)(nil)
 	_ stepper.Cacher   = (*Target)(nil)
 	_ stepper.Planter  = (*Target)(nil)
+	_ stepper.Plain    = (*Target)(nil)
 	_ stepper.Reserver = (*Target)(nil)
 )
 
@@ -105,6 +109,7 @@ func (r targetTracer) Exec(t *Task) {
 	r.Tracer.Exec(t)
 	if t == r.g.t {
 		r.g.slots, r.g.plants = nil, nil
+		r.g.cache = stepper.Cache{} // its Code was the old engine's
 		r.g.event(stepper.Stop{Why: stepper.Exec})
 	}
 }
@@ -187,8 +192,15 @@ func (g *Target) Caps() stepper.Caps {
 	return stepper.CanInsns | stepper.CanStops | stepper.CanEvents | stepper.CanSlots
 }
 
-// Cache implements stepper.Cacher.
-func (g *Target) Cache() *stepper.Cache { return &g.cache }
+// Cache implements stepper.Cacher. While a run is parked what it stands on has
+// been translated, and so is as it was as long as nothing has been since.
+func (g *Target) Cache() *stepper.Cache {
+	g.cache.Code = 0
+	if p := g.t.Proc; p.cpu.eng.Parked() && !p.Space.shared {
+		g.cache.Code = p.cpu.eng.Translations()
+	}
+	return &g.cache
+}
 
 // Amend implements stepper.Target.
 func (g *Target) Amend(s stepper.Stop) {
@@ -216,21 +228,29 @@ func (g *Target) Slot(near uint64) (uint64, error) {
 }
 
 // slotPage is a page for slots, of the name that Linux gives to that of uprobes.
+// It lies where neither mmap nor brk would have put anything: a program gets
+// the addresses that it gets without it.
 func (g *Target) slotPage(near uint64) (uint64, error) {
 	s := g.t.Proc.Space
 	for _, a := range g.slots {
-		if v := s.Find(a); v != nil && v.Name == slotName && (distance(a, near) < slotReach || g.remote(near)) {
+		if v := s.Find(a); v != nil && v.Name == slotName && distance(a, near) < slotReach {
 			return a, nil
 		}
 	}
-	near &^= PageSize - 1
-	for off := uint64(1 << 20); off < slotReach; off += 1 << 20 {
-		for _, a := range []uint64{near + off, near - off} {
-			if a < g.Arch().Start.MinAddr || a+PageSize > g.Arch().Start.TaskSize || distance(a, near) != off || !s.Free(a, PageSize) {
-				continue
-			}
-			return g.addSlot(a)
+	above, ok := s.aboveMappings()
+	if ok && distance(above, near) < slotReach {
+		return g.addSlot(above)
+	}
+	if a, ok := s.below(near); ok && distance(a, near) < slotReach {
+		return g.addSlot(a)
+	}
+	for _, a := range g.slots {
+		if v := s.Find(a); v != nil && v.Name == slotName {
+			return a, nil
 		}
+	}
+	if ok {
+		return g.addSlot(above)
 	}
 	a, err := s.Gap(PageSize, PageSize)
 	if err != nil {
@@ -255,21 +275,17 @@ const (
 	slotSize  = 64
 )
 
-// remote tells whether there is no room near an address.
-func (g *Target) remote(near uint64) bool { return near >= g.Arch().Start.TaskSize-slotReach }
-
 func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 
 // Resume implements stepper.Target.
 func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, error) {
 	t := g.t
+	if g.come {
+		g.come = false
+		return g.rest, nil
+	}
 	if g.ended {
 		return stepper.Stop{}, stepper.ErrExited
-	}
-	if l.Insns == 1 && g.brisk(ctx, &l) {
-		if st, done, err := g.briefly(l.Events); err != nil || done {
-			return st, err
-		}
 	}
 	if !g.held {
 		if err := t.acquire(); err != nil {
@@ -296,56 +312,97 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 	}
 }
 
-// brisk tells whether a step can be made without all that a resume looks after:
-// nothing has come up since the last one, whose run is parked.
+// brisk tells whether a resume can do without all that one looks after: nothing
+// has come up since the last one, whose run is parked.
 func (g *Target) brisk(ctx context.Context, l *stepper.Limit) bool {
 	t := g.t
 	p := t.Proc
-	if !g.held || ctx != g.ctx || g.fault != nil || l.Hold || l.Settle || len(l.Stops) != 0 || t.status != nil || t.broken != nil ||
+	if g.come || !g.held || ctx != g.ctx || g.fault != nil || g.ended || t.status != nil || t.broken != nil ||
 		!p.tracing.set || p.tracing.last != nil || p.Space.shared || p.cpu.ctx != nil || p.turns.wanted.Load() || p.group.Load() != nil || p.only.Load() != nil || !p.cpu.waits() {
 		return false
 	}
-	a := p.Arch
-	return a.BreakIT == nil || a.State(p.cpu) == 0
+	return p.Arch.BreakIT == nil || p.Arch.State(p.cpu) == 0 || l.Insns == 1 && !g.inIT()
 }
 
-// briefly makes such a step. It is false if the resume is to go on.
-func (g *Target) briefly(events bool) (stepper.Stop, bool, error) {
+// inIT tells whether the next instruction is one that the library cannot be
+// stopped behind.
+func (g *Target) inIT() bool {
+	a, cpu := g.t.Proc.Arch, g.t.Proc.cpu
+	if a.State(cpu) == 0 {
+		return false
+	}
+	i, err := g.Cache().Here(g)
+	return err == nil && (i.Is(arch.IsIT) || i.IT != 0)
+}
+
+// ResumePlain implements stepper.Plain.
+func (g *Target) ResumePlain(ctx context.Context, l *stepper.Limit) (stepper.Why, uint64, bool, error) {
+	if !g.brisk(ctx, l) {
+		return 0, 0, false, nil
+	}
 	cpu := g.t.Proc.cpu
-	g.stop, g.events = nil, events
+	g.stop, g.events = nil, true
 	if err := g.t.kernel.Pending(g.t); err != nil {
-		return stepper.Stop{}, true, err
+		return 0, 0, false, err
 	}
-	if st, ok := g.tell(); ok || !cpu.waits() {
-		st.PC = g.Regs().Reg(g.Arch().PC)
-		return st, ok, nil
+	if g.stop != nil || g.t.status != nil || !cpu.waits() {
+		g.later(g.tell())
+		return 0, 0, false, nil
 	}
-	pc := cpu.parked
-	ok, err := cpu.step()
-	if ok && cpu.parked != pc || err != nil {
-		return stepper.Stop{Why: stepper.InsnLimit, PC: cpu.parked}, true, err
+	from := cpu.parked
+	why, err := cpu.goOn(l)
+	switch {
+	case err != nil:
+		return 0, 0, false, err
+	case why == stepper.InsnLimit && cpu.parked != from, why == stepper.Address, why == stepper.TakenBranch:
+		return why, cpu.parked, true, nil
+	case l.Insns == 0:
+		return 0, 0, false, g.cameTo(from, l)
 	}
-	done := ok
-	if !ok {
+	return 0, 0, false, g.stepped(from, why == stepper.InsnLimit)
+}
+
+// later keeps a stop for the next resume, if there is one.
+func (g *Target) later(st stepper.Stop, come bool) {
+	st.PC = g.Regs().Reg(g.Arch().PC)
+	g.rest, g.come = st, come
+}
+
+// stepped finds out what has come of an instruction at from beside its end, or
+// instead.
+func (g *Target) stepped(from uint64, done bool) error {
+	cpu := g.t.Proc.cpu
+	var err error
+	if !done {
 		why, exc := cpu.conclude(cpu.eng.Last(), 1)
-		_, done, err = g.act(why, exc, stepper.Limit{Insns: 1}, pc)
+		_, done, err = g.act(why, exc, stepper.Limit{Insns: 1}, from)
 	}
-	ran, again, err := g.judge(pc, done, err)
+	ran, again, err := g.judge(from, done, err)
 	if again {
-		ran, err = g.single(pc)
+		ran, err = g.single(from)
 	}
 	if err != nil {
-		return stepper.Stop{}, true, err
+		return err
 	}
 	st, told := g.tell()
-	if !told && !ran {
-		return st, false, nil
-	}
 	if !told {
 		st.Why = stepper.InsnLimit
 	}
-	st.PC = g.Regs().Reg(g.Arch().PC)
-	return st, true, nil
+	g.later(st, told || ran)
+	return nil
+}
+
+// cameTo finds out what has come of a run from from on that has not come to its
+// limit.
+func (g *Target) cameTo(from uint64, l *stepper.Limit) error {
+	cpu := g.t.Proc.cpu
+	why, exc := cpu.conclude(cpu.eng.Last(), 0)
+	st, done, err := g.act(why, exc, *l, from)
+	if err == nil && !done {
+		st, done = g.tell()
+	}
+	g.later(st, done)
+	return err
 }
 
 // under has the end of ctx wake the task from now on.
@@ -554,11 +611,12 @@ func (g *Target) insns(l stepper.Limit) (stepper.Stop, bool, error) {
 // insn runs one instruction. It is false if that did not come to its end.
 func (g *Target) insn() (bool, error) {
 	a, cpu := g.Arch(), g.t.Proc.cpu
-	if a.BreakIT != nil && a.State(cpu) != 0 {
+	if a.BreakIT != nil && g.inIT() {
 		i, err := a.Insn(cpu, cpu)
-		if err == nil && (i.Is(arch.IsIT) || i.IT != 0) {
-			return g.slot(i)
+		if err != nil {
+			return false, err
 		}
+		return g.slot(i)
 	}
 	return g.single(cpu.Reg(a.PC))
 }

@@ -10,10 +10,22 @@ import (
 // the same bytes are there, so nobody needs to tell it of changes. It belongs to
 // one target.
 type Cache struct {
-	insns  [1 << 9]arch.Insn
+	// Code is a number that the target sets: where it is the same as when the
+	// thread stood at the PC before, the instruction is the same; 0 if that is
+	// not known.
+	Code uint64
+
+	insns  [1 << 9]known
 	blocks [1 << 8]plainRun
 	buf    [maxCached]byte
 	stop   [1]uint64
+	limit  Limit
+}
+
+// known is an instruction of a Cache, as it was by Cache.Code code.
+type known struct {
+	arch.Insn
+	code uint64
 }
 
 // Cacher is a Target that keeps a Cache for strategies, which decode each
@@ -33,9 +45,9 @@ type plainRun struct {
 	any  bool // the first branch is the last instruction, whatever it is
 }
 
-// cacheOf is the target's cache, nil if it has none or the instruction set state
-// is one in which decoding depends on more than bytes.
-func cacheOf(t Target) *Cache {
+// blockCache is the target's cache, nil if it has none or the instruction set
+// state is one in which decoding depends on more than bytes.
+func blockCache(t Target) *Cache {
 	c, ok := t.(Cacher)
 	if !ok {
 		return nil
@@ -57,33 +69,37 @@ func (c *Cache) same(t Target, code []byte, at uint64) bool {
 
 // here decodes the instruction at the PC.
 func here(t Target) (arch.Insn, error) {
-	a := t.Arch()
-	c := cacheOf(t)
-	if c == nil {
-		return a.Insn(t.Regs(), t.Mem())
-	}
-	at := pc(t)
-	i := &c.insns[place(at, len(c.insns))]
-	if i.Len != 0 && i.PC == at && c.same(t, i.Bytes(), at) {
+	if c, ok := t.(Cacher); ok {
+		i, err := c.Cache().Here(t)
+		if err != nil {
+			return arch.Insn{}, err
+		}
 		return *i, nil
 	}
-	n, err := a.Decode(t.Regs(), t.Mem(), at)
-	if err == nil {
-		*i = n
-	}
-	return n, err
+	return t.Arch().Insn(t.Regs(), t.Mem())
 }
 
-// opens tells whether the instruction at the PC opens an atomic sequence.
-func opens(t Target) bool {
-	if c := cacheOf(t); c != nil {
-		at := pc(t)
-		if i := &c.insns[place(at, len(c.insns))]; i.Len != 0 && i.PC == at && c.same(t, i.Bytes(), at) {
-			return i.Is(arch.IsLoadLink)
+// Here decodes the instruction at the PC of t, which the cache belongs to. What
+// it points to is good until the next call.
+func (c *Cache) Here(t Target) (*arch.Insn, error) {
+	a, r := t.Arch(), t.Regs()
+	at := r.Reg(a.PC)
+	k := &c.insns[place(at, len(c.insns))]
+	if k.Len != 0 && k.PC == at && (a.Decodes == nil || a.Decodes(r) == uint16(k.State)|uint16(k.IT)<<8) {
+		if c.Code != 0 && k.code == c.Code {
+			return &k.Insn, nil
+		}
+		if c.same(t, k.Bytes(), at) {
+			k.code = c.Code
+			return &k.Insn, nil
 		}
 	}
-	i, err := here(t)
-	return err == nil && i.Is(arch.IsLoadLink)
+	i, err := a.Decode(r, t.Mem(), at)
+	if err != nil {
+		return nil, err
+	}
+	k.Insn, k.code = i, c.Code
+	return &k.Insn, nil
 }
 
 // endOf finds the end of the plain run from the PC; it is false where there is no

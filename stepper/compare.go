@@ -32,19 +32,20 @@ type RegDifference struct {
 // Compare steps the same program under several strategies side by side, most
 // steps at most (0: no bound) and gives the first difference: another stop, or
 // other registers. Before they are compared agree, if that is not nil, may change
-// what no two runs have the same. The first contestant's stops go to seen, if
-// that is not nil. It returns the number of steps that were equal.
-func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, agree func([]Contestant, []Stop) error, seen func(n uint64, st Stop) error) (uint64, *Difference, error) {
+// what no two runs have the same; it gets the instructions that the step may
+// have run. The first contestant's stops go to seen, if that is not nil. It returns the number of steps that were equal.
+func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, agree func([]arch.Insn, []Contestant, []Stop) error, seen func(n uint64, st Stop) error) (uint64, *Difference, error) {
 	for _, c := range cs {
 		if !c.Strategy.Supports(c.Target, m) {
 			return 0, nil, fmt.Errorf("%s: %s: %w", c.Name, m, ErrNoStep)
 		}
 	}
 	stops := make([]Stop, len(cs))
+	var ran []arch.Insn
 	for n := uint64(0); most == 0 || n < most; n++ {
 		from := pc(cs[0].Target)
-		i, err := here(cs[0].Target)
-		timed := err == nil && m == Insn && i.Is(arch.IsTime)
+		ran = ahead(cs[0].Target, m, ran[:0])
+		timed := m == Insn && len(ran) != 0 && ran[0].Is(arch.IsTime)
 		for k, c := range cs {
 			var err error
 			if stops[k], err = c.Strategy.Step(ctx, c.Target, m); err != nil {
@@ -55,7 +56,7 @@ func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, agree fu
 			align(cs)
 		}
 		if agree != nil {
-			if err := agree(cs, stops); err != nil {
+			if err := agree(ran, cs, stops); err != nil {
 				return n, nil, err
 			}
 		}
@@ -73,6 +74,19 @@ func Compare(ctx context.Context, m Mode, most uint64, cs []Contestant, agree fu
 		}
 	}
 	return most, nil, nil
+}
+
+// ahead adds to l the instructions that a step may run.
+func ahead(t Target, m Mode, l []arch.Insn) []arch.Insn {
+	i, err := here(t)
+	for n := 0; err == nil && n < maxScan; n++ {
+		l = append(l, i)
+		if m == Insn || i.Is(blockEnds) && !i.Is(arch.IsCond) {
+			break
+		}
+		i, err = t.Arch().Follow(i, t.Mem())
+	}
+	return l
 }
 
 // align gives all contestants the registers of the first, after an instruction

@@ -39,13 +39,41 @@ func (n Native) Step(ctx context.Context, t Target, m Mode) (Stop, error) {
 			return n.insn(ctx, t, i)
 		}
 	}
+	if p, ok := t.(Plain); ok && !n.Faithful {
+		if _, pc, ok, err := p.ResumePlain(ctx, &oneInsn); ok || err != nil {
+			return Stop{Why: Stepped, PC: pc}, err
+		}
+	}
 	return n.one(ctx, t)
+}
+
+// oneInsn is the limit of most steps.
+var oneInsn = Limit{Insns: 1, Events: true}
+
+// opens tells whether the instruction at the PC opens an atomic sequence.
+func opens(t Target) bool {
+	if c, ok := t.(Cacher); ok {
+		i, err := c.Cache().Here(t)
+		return err == nil && i.Is(arch.IsLoadLink)
+	}
+	i, err := here(t)
+	return err == nil && i.Is(arch.IsLoadLink)
+}
+
+// resume is Resume, by the shorter way if there is one.
+func resume(ctx context.Context, t Target, l *Limit) (Stop, error) {
+	if p, ok := t.(Plain); ok {
+		if why, pc, ok, err := p.ResumePlain(ctx, l); ok || err != nil {
+			return Stop{Why: why, PC: pc}, err
+		}
+	}
+	return t.Resume(ctx, *l)
 }
 
 // block makes a step of a block: in one run as long as where branches lead to
 // tells whether they were taken.
 func (n Native) block(ctx context.Context, t Target, m Mode) (Stop, error) {
-	c := cacheOf(t)
+	c := blockCache(t)
 	if c == nil {
 		return block(ctx, t, m, n.insn, runToAddress)
 	}
@@ -57,7 +85,8 @@ func (n Native) block(ctx context.Context, t Target, m Mode) (Stop, error) {
 			return block(ctx, t, m, n.insn, runToAddress)
 		}
 		c.stop[0] = i.PC
-		st, err := t.Resume(ctx, Limit{Stops: c.stop[:], Past: ends, Taken: true, Events: true})
+		c.limit = Limit{Stops: c.stop[:], Past: ends, Taken: true, Events: true}
+		st, err := resume(ctx, t, &c.limit)
 		if err != nil {
 			return st, err
 		}
@@ -93,7 +122,7 @@ func tells(a *arch.Arch, i *arch.Insn) bool {
 
 // one runs an instruction.
 func (n Native) one(ctx context.Context, t Target) (Stop, error) {
-	st, err := t.Resume(ctx, Limit{Insns: 1, Events: true})
+	st, err := t.Resume(ctx, oneInsn)
 	if st.Why == InsnLimit {
 		st.Why = Stepped
 	}

@@ -107,9 +107,9 @@ type Target interface {
 // Slotter is a Target with room for instructions out of line.
 type Slotter interface {
 	// Slot is the address of at least 64 bytes of executable memory that the
-	// program does not use, at most 1 GiB away from near if the address space
-	// has room there. Where it gives the same again, what was written there may
-	// be there still.
+	// program does not use and would not be given for its own, at most 1 GiB
+	// away from near if there is such room. Where it gives the same again, what
+	// was written there may be there still.
 	Slot(near uint64) (uint64, error)
 }
 
@@ -122,6 +122,14 @@ type Planter interface {
 	Plant(at uint64, code []byte) bool
 	// Lift takes it out, unless the program has written over it.
 	Lift(at uint64)
+}
+
+// Plain is a Target that makes most steps by a shorter way than Resume.
+type Plain interface {
+	// ResumePlain is Resume if that comes to the limit, which is one instruction,
+	// or Stops and Taken, and Events. Where it is false Resume is to be called
+	// next with the same limit, and tells what has come, or goes on.
+	ResumePlain(ctx context.Context, l *Limit) (why Why, pc uint64, ok bool, err error)
 }
 
 // Reserver is a Target whose thread may have a reservation of memory that stops

@@ -102,6 +102,9 @@ type Code struct {
 	// State is the instruction set state that decoding depends on (Thumb);
 	// nil means there is only one.
 	State func(r regset.Regs) uint8
+	// Decodes is all that decoding at the PC depends on beside bytes: State, and
+	// ITSTATE in the high byte; nil means nothing.
+	Decodes func(r regset.Regs) uint16
 	// ISA names the instruction set of a state for the disassembler.
 	ISA func(state uint8) ISA
 	// Break is the breakpoint instruction that Linux turns into SIGTRAP, of

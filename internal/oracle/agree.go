@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 
+	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/stepper"
 )
 
@@ -11,9 +12,11 @@ import (
 var fromOutside = map[string]output{"read": {arg: 1}, "pread64": {arg: 1}, "recvfrom": {arg: 1}}
 
 // Agree gives all contestants what a system call has told the first, where that
-// is nothing two runs agree on: clocks, random bytes, the machine's state. It is
-// for stepper.Compare; process numbers each has of its own.
-func Agree(cs []stepper.Contestant, stops []stepper.Stop) error {
+// is nothing two runs agree on: clocks, random bytes, the machine's state; and
+// its flags that the instructions that ran have left undefined. It is for
+// stepper.Compare; process numbers each has of its own.
+func Agree(ran []arch.Insn, cs []stepper.Contestant, stops []stepper.Stop) error {
+	agreeFlags(ran, cs, stops)
 	for _, st := range stops {
 		if st.Why != stepper.Syscall {
 			return nil
@@ -53,6 +56,35 @@ func Agree(cs []stepper.Contestant, stops []stepper.Stop) error {
 		}
 	}
 	return nil
+}
+
+// agreeFlags gives all contestants the first one's undefined flags. The library
+// computes flags when somebody looks, from what the code before has left, and
+// how much of that was translated with an instruction differs by strategy.
+func agreeFlags(ran []arch.Insn, cs []stepper.Contestant, stops []stepper.Stop) {
+	a := cs[0].Target.Arch()
+	reg, ok := a.RegByName("eflags")
+	if !ok || stops[0].Why == stepper.Exited {
+		return
+	}
+	first := cs[0].Target.Regs().Reg(reg.ID)
+	for k, o := range cs[1:] {
+		if stops[k+1].Why == stepper.Exited {
+			continue
+		}
+		theirs := o.Target.Regs().Reg(reg.ID)
+		if differ := (first ^ theirs) & arithmetic; differ != 0 {
+			o.Target.Regs().SetReg(reg.ID, theirs^differ&undefinedIn(a, ran))
+		}
+	}
+}
+
+// undefinedIn are the flags that instructions leave undefined.
+func undefinedIn(a *arch.Arch, l []arch.Insn) (flags uint64) {
+	for k := range l {
+		flags |= undefinedBy(mnemonic(a, &l[k]))
+	}
+	return flags
 }
 
 // agreeOn copies memory of the first to all others.

@@ -123,14 +123,17 @@ func (s *session) cleared() error {
 	return nil
 }
 
+func (s *session) text(i *arch.Insn) string     { return text(s.g.Arch(), i) }
+func (s *session) mnemonic(i *arch.Insn) string { return mnemonic(s.g.Arch(), i) }
+
 // text is an instruction in assembly.
-func (s *session) text(i *arch.Insn) string {
-	return disasm.DecodeIT(disasm.ISA(s.g.Arch().ISA(i.State)), i.PC, i.Bytes(), i.IT, nil).Text
+func text(a *arch.Arch, i *arch.Insn) string {
+	return disasm.DecodeIT(disasm.ISA(a.ISA(i.State)), i.PC, i.Bytes(), i.IT, nil).Text
 }
 
 // mnemonic is the name of an instruction.
-func (s *session) mnemonic(i *arch.Insn) string {
-	text := s.text(i)
+func mnemonic(a *arch.Arch, i *arch.Insn) string {
+	text := text(a, i)
 	for {
 		name, rest, _ := strings.Cut(text, " ")
 		switch name {

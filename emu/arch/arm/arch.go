@@ -50,6 +50,7 @@ var ARM = &arch.Arch{
 		MinInsn: 2,
 		MaxInsn: 4,
 		State:   state,
+		Decodes: decodes,
 		ISA:     isa,
 		Break:   breakInsn,
 		BreakIT: []byte{0x00, 0xbe}, // BKPT

@@ -42,6 +42,15 @@ func decode(r regset.Regs, m arch.Mem, pc uint64) (arch.Insn, error) {
 	return decodeAt(m, pc, state(r), it)
 }
 
+// decodes implements arch.Code.Decodes.
+func decodes(r regset.Regs) uint16 {
+	v := r.Reg(cpsr)
+	if v&psrT == 0 {
+		return 0
+	}
+	return thumb | uint16(itState(v))<<8
+}
+
 // follow implements arch.Code.Follow.
 func follow(i arch.Insn, m arch.Mem) (arch.Insn, error) {
 	return decodeAt(m, uint64(uint32(i.End())), i.State, nextIT(&i))

@@ -118,6 +118,14 @@ uint32_t ue_prot(struct ue *e, uint64_t addr)
 	return UC_PROT_NONE;
 }
 
+const uint8_t *ue_host(struct ue *e, uint64_t addr)
+{
+	if (ue_prot(e, addr) == UC_PROT_NONE)
+		return NULL;
+	const struct ue_map *m = &e->maps[e->hit];
+	return (const uint8_t *)m->host + (addr - m->addr);
+}
+
 static bool guest_of(const struct ue *e, uintptr_t host, uint64_t *addr)
 {
 	for (uint32_t i = 0; i < e->nmaps; i++)

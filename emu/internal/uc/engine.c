@@ -214,6 +214,7 @@ static inline struct ue_quick *quick_at(struct ue *e, uint64_t pc)
 
 void ue_shim_translated(struct ue *e, uint64_t pc)
 {
+	e->translations++;
 	if (e->trace == 0 || e->capblocks == 0)
 		return;
 	struct ue_block *b = block_at(e, pc);
@@ -515,22 +516,28 @@ static void note_insn(struct ue *e, uint64_t pc, uint32_t size)
 	put(e, UE_REC_INSN, pc, 0, size, e->cur);
 }
 
+static bool is_it(uint16_t h) { return (h & 0xff00) == 0xbf00 && (h & 15) != 0; }
+
+// note_it notes an instruction of two bytes that runs, if it is IT.
+static void note_it(struct ue *e, uint64_t pc)
+{
+	const uint8_t *p = ue_host(e, pc);
+	if (p != NULL && is_it(p[0] | p[1] << 8))
+		e->it = pc;
+}
+
 // it_state is ITSTATE of the Thumb instruction at pc, found by decoding from
 // the IT instruction, which has run a little before.
 static uint32_t it_state(struct ue *e, uint64_t pc)
 {
-	for (uint32_t i = 0; i < UE_RECENT; i++) {
-		uint64_t at = e->recent[i];
-		uint16_t h;
-		if (pc - at - 1 >= 16 || uc_mem_read(e->uc, at, &h, 2) != UC_ERR_OK || (h & 0xff00) != 0xbf00 || (h & 15) == 0)
-			continue;
-		uint32_t it = h & 0xff;
-		for (at += 2; at < pc && uc_mem_read(e->uc, at, &h, 2) == UC_ERR_OK; at += h >= 0xe800 ? 4 : 2)
-			it = (it & 0xe0) | (it << 1 & 0x1f);
-		if (at == pc && (it & 15) != 0)
-			return it;
-	}
-	return 0;
+	uint64_t at = e->it;
+	uint16_t h;
+	if (pc - at - 1 >= 16 || uc_mem_read(e->uc, at, &h, 2) != UC_ERR_OK || !is_it(h))
+		return 0;
+	uint32_t it = h & 0xff;
+	for (at += 2; at < pc && uc_mem_read(e->uc, at, &h, 2) == UC_ERR_OK; at += h >= 0xe800 ? 4 : 2)
+		it = (it & 0xe0) | (it << 1 & 0x1f);
+	return at == pc && (it & 15) != 0 ? it : 0;
 }
 
 // in_it tells whether the instruction at pc is in an IT block of Thumb, where
@@ -605,7 +612,6 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	e->redo = false;
 	e->at = pc;
 	e->at_size = size;
-	e->recent[e->nrecent++ % UE_RECENT] = pc;
 	e->at_new = false;
 	e->quiet = false;
 	if ((e->trace & UE_TRACE_INSN) && !e->muted)
@@ -629,6 +635,8 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	if (kind != 0 && !hold(e, kind, pc))
 		return;
 	e->first = false;
+	if (size == 2 && e->arch == UC_ARCH_ARM)
+		note_it(e, pc);
 	if (e->counting && !seen) {
 		e->passing_by = e->past && among(e->stops, e->nstops, pc);
 		e->count++;

@@ -74,7 +74,6 @@ enum { UE_TRACE_BLOCK = 1, UE_TRACE_INSN = 2, UE_TRACE_REG = 4, UE_TRACE_MEM = 8
 #define UE_QUICK (1 << 12)
 #define UE_REGS 64
 #define UE_WATCHES 16
-#define UE_RECENT 8
 
 struct ue_block {
 	uint64_t pc;
@@ -141,8 +140,8 @@ struct ue {
 	void *state;      // the same, without it too
 	uc_context *fault; // stock engine: registers at the first fault of a run
 	bool restore;
-	uint64_t recent[UE_RECENT]; // the last instructions that a hook has seen
-	uint32_t nrecent;
+	uint64_t it; // the last IT instruction of Thumb that a hook has seen
+	uint64_t translations; // of blocks, with the shim
 
 	uc_hook code, block, mem;
 	bool code_on, block_on, mem_on;
@@ -252,6 +251,8 @@ uc_err ue_set_reg(struct ue *e, int id, uint64_t v);
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
 // ue_prot is the protection of the page at addr.
 uint32_t ue_prot(struct ue *e, uint64_t addr);
+// ue_host is where the byte at addr is, NULL if it is not mapped.
+const uint8_t *ue_host(struct ue *e, uint64_t addr);
 // ue_note_protect tells ue_prot of a change.
 uc_err ue_note_protect(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot);
 uc_err ue_unmap(struct ue *e, uint64_t addr, uint64_t size);

@@ -96,16 +96,20 @@ func (e *Engine) Planted() bool { return e.c.nsites != 0 }
 // Real leaves the breakpoints of Plant in memory as instructions that run.
 func (e *Engine) Real() { C.ue_sites_real(e.c) }
 
-// StepFile is ContinueFile for one instruction, with nothing but the PC of the
-// stop: it is false where the stop is another than that, or the run is not
-// parked there, and Last tells of it.
-func (e *Engine) StepFile(f *File) (pc uint64, ok bool, err error) {
-	r := C.ue_continue(e.handle, 1, nil, 0, 0, (*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)))
+// GoOn is ContinueFile with nothing but the kind and the PC of the stop; Last
+// tells all.
+func (e *Engine) GoOn(l Limit, f *File) (Kind, uint64, error) {
+	r := C.ue_continue(e.handle, C.uint64_t(l.Insns), (*C.uint64_t)(unsafe.SliceData(l.Stops)), C.uint32_t(len(l.Stops)), l.how(),
+		(*C.int)(unsafe.SliceData(f.IDs)), (*C.uint64_t)(unsafe.SliceData(f.Vals)), C.int(len(f.IDs)))
 	if r != C.UC_ERR_OK {
-		return 0, false, check("run", r)
+		return 0, 0, check("run", r)
 	}
-	return uint64(e.c.stop.pc), bool(e.c.parked) && e.c.stop.kind == C.UE_LIMIT, nil
+	return Kind(e.c.stop.kind), uint64(e.c.stop.pc), nil
 }
+
+// Translations is a number that changes whenever the engine translates code,
+// which it does before it runs code that was changed. It is 0 without the shim.
+func (e *Engine) Translations() uint64 { return uint64(e.c.translations) }
 
 // Last is how the last run ended.
 func (e *Engine) Last() Stop { return e.stop() }

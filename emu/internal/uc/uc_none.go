@@ -105,8 +105,11 @@ func (e *Engine) Planted() bool { return false }
 // Real does nothing.
 func (e *Engine) Real() {}
 
-// StepFile returns ErrUnavailable.
-func (e *Engine) StepFile(*File) (uint64, bool, error) { return 0, false, ErrUnavailable }
+// Translations is 0.
+func (e *Engine) Translations() uint64 { return 0 }
+
+// GoOn returns ErrUnavailable.
+func (e *Engine) GoOn(Limit, *File) (Kind, uint64, error) { return 0, 0, ErrUnavailable }
 
 // Last is empty.
 func (e *Engine) Last() Stop { return Stop{} }
