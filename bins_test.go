@@ -106,9 +106,6 @@ var binUnable = map[string]string{
 	"fault-align x86_64":           "the library checks no alignment on x86",
 	"fault-alignment-check i386":   "the library checks no alignment on x86",
 	"fault-alignment-check x86_64": "the library checks no alignment on x86",
-	"fault-privileged ppc64":       "the library does not leave supervisor state",
-	"fault-system ppc64":           "the library does not leave supervisor state",
-	"fault-hypervisor ppc64":       "the library does not leave supervisor state",
 }
 
 // TestBins holds the programs of testdata/bins to what expect/ says they give:
@@ -188,19 +185,15 @@ func TestFaults(t *testing.T) {
 		text string // in what is told, "" for none
 		only func(arch string) bool
 	}{
-		"read":     {unix.SIGSEGV, "read of 0x10, not mapped at die+", nil},
-		"write":    {unix.SIGSEGV, "write to 0x10, not mapped at die+", nil},
-		"readonly": {unix.SIGSEGV, "not permitted at die+", nil},
-		"none":     {unix.SIGSEGV, "not permitted at die+", nil},
-		"jump":     {unix.SIGSEGV, "execution of 0x10, not mapped at 0x10", nil},
-		"bus":      {unix.SIGBUS, "past the end of the file at die+", nil},
-		"illegal":  {unix.SIGILL, " at die+", nil},
-		"break":    {unix.SIGTRAP, "breakpoint at die+", nil},
-		"privileged": {unix.SIGILL, " at die+", func(a string) bool {
-			// In 64-bit PowerPC guests privileged instructions do not fault:
-			// the engine cannot leave supervisor state.
-			return !x86(a) && a != "ppc64"
-		}},
+		"read":           {unix.SIGSEGV, "read of 0x10, not mapped at die+", nil},
+		"write":          {unix.SIGSEGV, "write to 0x10, not mapped at die+", nil},
+		"readonly":       {unix.SIGSEGV, "not permitted at die+", nil},
+		"none":           {unix.SIGSEGV, "not permitted at die+", nil},
+		"jump":           {unix.SIGSEGV, "execution of 0x10, not mapped at 0x10", nil},
+		"bus":            {unix.SIGBUS, "past the end of the file at die+", nil},
+		"illegal":        {unix.SIGILL, " at die+", nil},
+		"break":          {unix.SIGTRAP, "breakpoint at die+", nil},
+		"privileged":     {unix.SIGILL, " at die+", func(a string) bool { return !x86(a) }},
 		"privileged x86": {unix.SIGSEGV, "general protection fault at die+", x86},
 		"divide":         {unix.SIGFPE, "integer division by zero at die+", x86},
 		"abort":          {unix.SIGABRT, "killed by SIGABRT", nil},

@@ -98,6 +98,8 @@ func (k kernel) program(c arch.CPU, pc uint64) arch.Trap {
 		return arch.Trap{Kind: arch.TrapBreak, PC: pc, Signo: int(unix.SIGTRAP), Code: trapBrkpt, Addr: pc}
 	case isFloat(insn) && c.Reg(fpscr)&fex != 0:
 		return fault(unix.SIGFPE, fpeCode(c.Reg(fpscr)), pc, pc)
+	case insn == insnRfi && k.mask>>32 != 0: // which 64-bit processors do not have
+		return k.illegal(c, pc, illIllopc)
 	}
 	return k.illegal(c, pc, illPrvopc)
 }
@@ -140,6 +142,8 @@ func fetch(m arch.Mem, pc uint64) (uint32, bool) {
 	_, err := m.ReadAt(b[:], pc)
 	return be.Uint32(b[:]), err == nil
 }
+
+const insnRfi = 0x4c000064
 
 // isTrap reports whether insn is tw, td, twi or tdi.
 func isTrap(insn uint32) bool {
