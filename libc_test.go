@@ -2,11 +2,14 @@ package utemu_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -167,19 +170,50 @@ func libcCompare(t *testing.T, src string, target libcTarget, link libcLink) {
 // libcEnv is the environment of the programs.
 var libcEnv = []string{"PATH=/usr/bin:/bin", "HOME=/", "LC_ALL=C", "TZ=UTC", "UTEMU_TEST=a value"}
 
-// libcRun runs a program in the emulator and returns its output and status.
+// libcRun runs a program in the emulator and returns its output and status. It
+// does so in a process of its own: this one starts programs, and what is forked
+// for that has all descriptors up to its exec, so that a pipe that a guest has
+// closed is open for a moment more.
 func libcRun(t *testing.T, c utemu.Config) string {
-	var out bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr, c.Stock = strings.NewReader(""), &out, new(bytes.Buffer), stock
-	m, err := utemu.Load(c)
+	b, err := json.Marshal(libcGuest{c.Path, c.Args, c.Env, c.Sysroot, c.Deterministic, c.Seed})
 	require.NoError(t, err)
-	defer func() { require.NoError(t, m.Close()) }()
-	st, err := m.Run(t.Context())
+	self, err := os.Executable()
 	require.NoError(t, err)
-	if st.Signal != 0 {
-		return out.String() + m.Explain(st) + "\n"
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), libcGuestVar+"="+string(b))
+	var text bytes.Buffer
+	cmd.Stderr = &text
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s%s", out, &text)
+	return string(out)
+}
+
+// libcGuest is what a process that libcRun has started is to run; it has it as
+// JSON in a variable of its environment.
+type libcGuest struct {
+	Path          string
+	Args, Env     []string
+	Sysroot       string
+	Deterministic bool
+	Seed          uint64
+}
+
+const libcGuestVar = "UTEMU_TEST_GUEST"
+
+// run is what that process does.
+func (g libcGuest) run() error {
+	m, err := utemu.Load(utemu.Config{Path: g.Path, Args: g.Args, Env: g.Env, Sysroot: g.Sysroot, Deterministic: g.Deterministic, Seed: g.Seed,
+		Stdin: strings.NewReader(""), Stdout: os.Stdout, Stderr: io.Discard, Stock: stock})
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%sstatus %d\n", out.String(), st.Code)
+	st, err := m.Run(context.Background())
+	if err == nil && st.Signal != 0 {
+		_, err = fmt.Println(m.Explain(st))
+	} else if err == nil {
+		_, err = fmt.Printf("status %d\n", st.Code)
+	}
+	return errors.Join(err, m.Close())
 }
 
 // libcNatives are the references by source, made once each.

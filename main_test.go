@@ -1,6 +1,8 @@
 package utemu_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,5 +11,17 @@ import (
 
 func TestMain(m *testing.M) {
 	testsig.Defaults()
+	if v := os.Getenv(libcGuestVar); v != "" {
+		var g libcGuest
+		err := json.Unmarshal([]byte(v), &g)
+		if err == nil {
+			err = g.run()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }

@@ -169,8 +169,8 @@ static void slept(void)
 	printf("sleeps\n");
 	catch(SA_RESTART);
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	int64_t start = ms();
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_nsec += 60000000;
 	t.tv_sec += t.tv_nsec / 1000000000, t.tv_nsec %= 1000000000;
 	every(5, 5);

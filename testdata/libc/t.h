@@ -21,16 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
-#include <poll.h>
-
-/* Waits until nobody has the other end of a pipe or socket: the process that
-   runs the tests forks, and what is forked has all descriptors up to its exec. */
-static inline void alone(int fd)
-{
-	struct pollfd p = {fd, POLLOUT, 0};
-	for (int i = 0; i < 1000 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLHUP)); i++)
-		usleep(1000);
-}
 
 static int failures __attribute__((unused));
 
