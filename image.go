@@ -23,6 +23,7 @@ type image struct {
 	path string   // its name for the guest, absolute
 	prog *elf.Program
 
+	host   string // for a program that the host is to run: what it executes
 	execfn string // as the caller named it
 	random *[16]byte
 	argv   []string
@@ -47,8 +48,10 @@ func (m *Machine) open(path string, argv []string, t *emu.Task) (*image, error) 
 	if err != nil {
 		return nil, err
 	}
+	places := map[string]string{path: at}
 	to, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (*os.File, string, error) {
-		return m.openExec(m.kernel.HostPath(p), p)
+		places[p] = m.kernel.HostPath(p)
+		return m.openExec(places[p], p)
 	})
 	if err != nil {
 		return nil, err
@@ -57,6 +60,10 @@ func (m *Machine) open(path string, argv []string, t *emu.Task) (*image, error) 
 	if im.random == nil && m.random != nil {
 		im.random = new([16]byte)
 		_, _ = m.random.Read(im.random[:]) // it does not fail
+	}
+	if t != nil && m.cfg.AllowHostExec && m.native(im) {
+		im.toHost(to.Path, places, len(to.Argv)-max(len(argv)-1, 0))
+		return im, nil
 	}
 	return im, im.read(m)
 }
@@ -171,7 +178,7 @@ func (im *image) load(m *Machine, pid int, env []string, by *syscalls.Process) (
 	if !ok {
 		return nil, fmt.Errorf("no CPU model %q for %s; `utemu arch %s` lists them", m.cfg.CPU, a.Name, a.Name)
 	}
-	p, err := emu.NewProcess(pid, a, model, emu.Options{Stock: m.cfg.Stock, Warn: m.cfg.Warn, Schedule: m.sched})
+	p, err := emu.NewProcess(pid, a, model, m.options())
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +187,10 @@ func (im *image) load(m *Machine, pid int, env []string, by *syscalls.Process) (
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+func (m *Machine) options() emu.Options {
+	return emu.Options{Stock: m.cfg.Stock, Warn: m.cfg.Warn, Schedule: m.sched}
 }
 
 // fill puts the program into the address space of a fresh process.
@@ -243,6 +254,9 @@ func (m *Machine) exec(t *emu.Task, path string, argv, env []string) error {
 		return execErrno(err)
 	}
 	defer im.close()
+	if im.host != "" {
+		return m.execHost(t, im, env)
+	}
 	q, err := im.load(m, t.Proc.PID, env, p)
 	if err != nil {
 		return execErrno(err)

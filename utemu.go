@@ -56,6 +56,11 @@ type Config struct {
 	// without reserve is killed. 0 means three quarters of the machine's
 	// memory.
 	MemLimit uint64
+	// AllowHostExec has the host run programs of its own architecture that the
+	// guest executes and that are not in the sysroot, as children of this process.
+	// They are outside of all bounds of the machine, and end with this process.
+	// It excludes Deterministic.
+	AllowHostExec bool
 	// Stock runs on the library as it is, without the shim that makes its
 	// memory accesses fast.
 	Stock bool
@@ -119,6 +124,9 @@ func Load(c Config) (*Machine, error) {
 				warn(line)
 			}
 		}
+	}
+	if c.AllowHostExec && c.Deterministic {
+		return nil, errors.New("utemu: programs that the host runs are not deterministic")
 	}
 	if c.MemLimit == 0 {
 		c.MemLimit = defaultMemLimit()

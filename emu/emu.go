@@ -25,6 +25,11 @@ type Process struct {
 	// OS is the kernel's own state of the process.
 	OS any
 
+	// User takes the place of user mode where it is not the CPU that runs the
+	// program. It may block outside of the task's turn, comes back when the task
+	// is woken, and is called again as long as the task has not ended.
+	User func(*Task) error
+
 	visits  sync.RWMutex // held for reading by Visit, for writing where Space and turns change
 	cpuMu   sync.Mutex   // held where cpu changes, and where others than its user look at it
 	cpu     *CPU

@@ -169,6 +169,9 @@ func (t *Task) once() error {
 	if b := t.box(); b != nil && b.control != nil && b.control.Resume(t) {
 		return nil
 	}
+	if f := t.Proc.User; f != nil {
+		return f(t)
+	}
 	if t.Step() == StepInsn {
 		if done, err := t.stepIT(); done || err != nil {
 			return err

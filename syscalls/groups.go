@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -148,19 +149,28 @@ func (f *family) orphaned(pgrp int, but *Process) bool {
 // hostKeeps tells whether the parent of this process is of another group of
 // the session that the first guest is in. One in another pid namespace counts.
 func hostKeeps(p *Process) bool {
-	if p.K.cfg.Schedule != nil {
-		return true
-	}
+	return p.K.cfg.Schedule != nil || parentKeeps(p.sid, p.pgrp, p.P.PID)
+}
+
+// parentKeeps is that for a process pid of this session and group.
+func parentKeeps(sid, pgrp, pid int) bool {
 	parent := unix.Getppid()
 	if parent == 0 {
-		return p.sid != p.P.PID
+		return sid != pid
 	}
-	sid, err := unix.Getsid(parent)
-	if err != nil || sid != p.sid {
+	s, err := unix.Getsid(parent)
+	if err != nil || s != sid {
 		return false
 	}
 	g, err := unix.Getpgid(parent)
-	return err == nil && g != p.pgrp
+	return err == nil && g != pgrp
+}
+
+// orphanedOnHost tells whether the group of this process is one that nobody
+// could continue, so that the host does not stop it for the keyboard.
+func orphanedOnHost() bool {
+	sid, err := unix.Getsid(0)
+	return err == nil && !parentKeeps(sid, unix.Getpgrp(), os.Getpid())
 }
 
 func (p *Process) isOrphaned() bool {

@@ -38,8 +38,12 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	p := t.Proc.OS.(*Process)
 	if l := k.meant(p, s); len(l) > 0 {
 		for _, q := range l {
-			q.notify(q.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
+			k.typedAt(q, s)
 		}
+		return true
+	}
+	if p.host.Load() != nil {
+		k.typedAt(p, s)
 		return true
 	}
 	ts := p.leader
@@ -62,6 +66,20 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	}
 	p.notify(ts, sigInfo{Signal: emu.Signal{No: s, Code: code}})
 	return true
+}
+
+// typedAt sends a guest a signal that this process has got with its group. A
+// program of the host that is in the group has got it too.
+func (k *Kernel) typedAt(p *Process, s unix.Signal) {
+	if h := p.host.Load(); h != nil && hostTTY() != 0 && fromTerminal.has(s) {
+		if _, g := h.where(); g == unix.Getpgrp() {
+			if s == unix.SIGTSTP && orphanedOnHost() && !p.isOrphaned() {
+				h.suspend()
+			}
+			return
+		}
+	}
+	p.notify(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
 }
 
 // keyboard are the signals that a terminal sends its foreground group.

@@ -30,7 +30,8 @@ type Process struct {
 	prctl  prctlState
 	mem    memState
 	timers timers
-	leader *taskState // of the first task, also after it has ended
+	host   atomic.Pointer[hostProgram] // what the host runs in its place, nil for nothing
+	leader *taskState                  // of the first task, also after it has ended
 
 	// Guarded by family.mu.
 	parent     *Process // nil for the first, and for those whose parent has ended

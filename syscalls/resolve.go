@@ -143,10 +143,14 @@ func (p *Process) HostPath(name string) (string, error) {
 }
 
 // Release closes what the process holds of the host: all descriptors, the
-// current directory and timers. The process must have ended, its engine must
+// current directory and timers, and ends the program that the host runs for it.
+// The process must have ended, its engine must
 // still be there.
 func (p *Process) Release() error {
 	p.shut()
+	if h := p.host.Load(); h != nil {
+		h.end()
+	}
 	var err error
 	if p.Files.users.Add(-1) < 0 {
 		err = p.Files.Release()

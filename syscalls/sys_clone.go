@@ -298,6 +298,9 @@ func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 		return selfReaped
 	}
 	p.timers.stop()
+	if h := p.host.Load(); h != nil {
+		h.end()
+	}
 	ts.last = !p.first
 	p.exited()
 	if ts != p.leader || p.selfReaped.Load() {

@@ -76,7 +76,7 @@ func (c *Ctx) killGroup(pgrp, no int) error {
 	sent := false
 	if pgrp == unix.Getpgrp() {
 		for _, pid := range groupMembers(pgrp) {
-			if pid != os.Getpid() && unix.Kill(pid, unix.Signal(no)) == nil {
+			if pid != os.Getpid() && !c.K.runsOnHost(pid) && unix.Kill(pid, unix.Signal(no)) == nil {
 				sent = true // one that gets it is enough
 			}
 		}
@@ -264,6 +264,13 @@ func (c *Ctx) queueInfo(tgid, id, no int, addr uint64) (uint64, error) {
 	si.raw = s.b
 	si.Errno, si.Value = int(s.Int("si_errno")), s.Uint("si_value")
 	si.PID, si.UID = int(s.Int("si_pid")), int(s.Int("si_uid"))
+	if p := c.K.processOf(id); p != nil && p.host.Load() != nil {
+		if !c.mayKill(p.leader, si.No) {
+			return 0, unix.EPERM
+		}
+		b := hostSiginfo(s)
+		return 0, p.host.Load().send(si, &b)
+	}
 	switch {
 	case self:
 		return 0, c.toSelf(si, tgid == 0)

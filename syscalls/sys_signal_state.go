@@ -155,6 +155,11 @@ func (p *Process) post(ts *taskState, si sigInfo, shared bool) error {
 // enqueue is post with family.mu held; other signals than SIGCONT do not need
 // it.
 func (p *Process) enqueue(ts *taskState, si sigInfo, shared bool) error {
+	if h := p.host.Load(); h != nil {
+		if err := h.send(si, nil); si.No != unix.SIGKILL {
+			return err
+		}
+	}
 	p.sigMu.Lock()
 	on := si.No == unix.SIGCONT && !p.closed && p.resume()
 	err := p.queue(ts, si, shared)

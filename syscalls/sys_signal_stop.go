@@ -135,12 +135,18 @@ func (p *Process) completes(s *groupStop) bool {
 // stopped tells those whom it concerns that a stop is complete, outside of any
 // turn.
 func (p *Process) stopped(s *groupStop) error {
+	return p.halts(s.signal, func() bool { return p.stopping.Load() == s })
+}
+
+// halts tells that a signal has stopped the process, which may have been
+// continued meanwhile.
+func (p *Process) halts(no unix.Signal, still func() bool) error {
 	f := &p.K.family
 	f.mu.Lock()
-	if p.stopping.Load() == s { // and not continued meanwhile
-		p.halted, p.stopSignal, p.continued = true, s.signal, false
+	if still() {
+		p.halted, p.stopSignal, p.continued = true, no, false
 	}
-	p.tellParent(cldStopped, int(s.signal))
+	p.tellParent(cldStopped, int(no))
 	f.mu.Unlock()
 	return p.K.stopWithGuests()
 }

@@ -176,7 +176,9 @@ func ttyGetPgrp(c *Ctx, f *File, arg uint64) (uint64, error) {
 	c.K.family.mu.Unlock()
 	if tt.host {
 		if g, ok := hostForeground(f.Host); !ok {
-			pgrp = g
+			c.K.family.mu.Lock()
+			pgrp = c.K.family.groupOfHost(g)
+			c.K.family.mu.Unlock()
 		}
 	}
 	return 0, c.Write32(arg, uint32(pgrp))
@@ -209,7 +211,7 @@ func ttySetPgrp(c *Ctx, f *File, arg uint64) (uint64, error) {
 		return 0, unix.EPERM
 	}
 	if tt.host {
-		if err := takeForeground(f.Host); err != nil {
+		if err := foreground(f.Host, fam.groupOnHost(pgrp, unix.Getpgrp())); err != nil {
 			return 0, err
 		}
 	}
@@ -227,13 +229,14 @@ func (f *family) groupThere(pgrp int) bool {
 	return false
 }
 
-// takeForeground puts the host process into the foreground of its controlling
-// terminal, where it may have been in the background.
-func takeForeground(fd int) error {
-	if _, ok := hostForeground(fd); ok {
+// foreground puts a group of the host into the foreground of the controlling
+// terminal: that of this process, which may have been in the background, or one
+// of programs that the host runs.
+func foreground(fd, pgrp int) error {
+	if g, ok := hostForeground(fd); ok && pgrp == unix.Getpgrp() || g == pgrp {
 		return nil
 	}
-	return masked(unix.SIGTTOU, func() error { return unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, unix.Getpgrp()) })
+	return masked(unix.SIGTTOU, func() error { return unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, pgrp) })
 }
 
 func ttyGetSid(c *Ctx, f *File, arg uint64) (uint64, error) {

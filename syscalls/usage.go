@@ -29,6 +29,9 @@ func (p *Process) running() unix.Rusage {
 // ownUsage is what the process has used without its children. family.mu is
 // held.
 func (p *Process) ownUsage() unix.Rusage {
+	if h := p.host.Load(); h != nil {
+		return h.used()
+	}
 	r := p.running()
 	if p.K.cfg.Schedule == nil {
 		subUsage(&r, &p.before)

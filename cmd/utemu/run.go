@@ -33,6 +33,7 @@ type programFlags struct {
 	cpu      string
 	memLimit string
 	core     string
+	hostExec bool
 	verbose  bool
 
 	deterministic seedFlag
@@ -43,6 +44,11 @@ func (f *programFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.set, "env", "E", nil, "set an environment variable `NAME=VALUE` of the program")
 	fs.StringArrayVarP(&f.unset, "unset", "U", nil, "remove `NAME` from the program's environment")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "tell of system calls that are not supported")
+}
+
+// addHostExec adds the flag of the commands that run a program once.
+func (f *programFlags) addHostExec(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.hostExec, "allow-host-exec", false, "let the host itself run its own programs that the program executes and that are not in the sysroot")
 }
 
 // addCommon adds those that mean the same in utemu strace.
@@ -59,7 +65,7 @@ func (f *programFlags) addCommon(fs *pflag.FlagSet) {
 
 // config turns flags and arguments into what to run.
 func (f *programFlags) config(args []string) (utemu.Config, error) {
-	c := utemu.Config{Args: f.argv(args), Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, Core: f.core, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
+	c := utemu.Config{Args: f.argv(args), Env: f.environ(), Sysroot: f.sysroot, CPU: f.cpu, Core: f.core, AllowHostExec: f.hostExec, OwnStreams: true, Stock: os.Getenv("UTEMU_STOCK_ENGINE") == "1"}
 	var err error
 	if c.MemLimit, err = parseSize(f.memLimit); err != nil {
 		return c, usageError{fmt.Errorf("--mem-limit: %w", err)}
@@ -75,6 +81,9 @@ func (f *programFlags) config(args []string) (utemu.Config, error) {
 		}
 	}
 	f.deterministic.config(&c)
+	if c.AllowHostExec && c.Deterministic {
+		return c, usageError{errors.New("--allow-host-exec and --deterministic exclude each other")}
+	}
 	c.Path = findProgram(args[0])
 	c.Log = func(line string) {
 		if f.verbose {
@@ -186,6 +195,7 @@ func runCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags())
+	f.addHostExec(cmd.Flags())
 	cmd.Flags().Uint64Var(&seeds, "seeds", 0, "run the program with --deterministic for each of the seeds 1 to `N` and tell which end otherwise than most, with status 1 if any does")
 	return cmd
 }

@@ -57,6 +57,7 @@ func straceCommand() *cobra.Command {
 
 func (f *straceFlags) define(fs *pflag.FlagSet) {
 	f.addCommon(fs)
+	f.addHostExec(fs)
 	fs.StringArrayVarP(&f.set, "env", "E", nil, "set `NAME=VALUE` in the program's environment, or remove NAME from it")
 	fs.StringArrayVarP(&f.expr, "event", "e", nil, "what to show, `EXPRESSION`: [trace=]SET, signal=SET, status=SET, ...")
 	fs.StringVarP(&f.output, "output", "o", "", "write the trace to `FILE`, or to a command's input for |COMMAND (default standard error)")

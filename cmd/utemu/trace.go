@@ -70,6 +70,7 @@ func traceCommand() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	f.add(fs)
+	f.addHostExec(fs)
 	fs.StringVarP(&f.events, "event", "e", trace.Default.String(), "`EVENTS` to trace: insn, block, mem, reg, syscall, signal, utrace, all, with commas between")
 	fs.StringVarP(&f.output, "output", "o", "", "write the trace to `FILE`, or to a command's input for |COMMAND (default standard error)")
 	fs.StringVar(&f.format, "format", "text", "`FORMAT` of the trace: text, jsonl or bin")
