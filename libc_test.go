@@ -96,6 +96,7 @@ var libcPrograms = map[string]libcProgram{
 	"fenv.c":     {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"integer.c":  {flags: []string{"-latomic"}},
 	"rounding.c": {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
+	"switches.c": {hard: true, vector: true},
 	"vector.c":   {vector: true},
 	"x87.c":      {x87: true, flags: []string{"-msse2", "-frounding-math", "-fno-builtin"}},
 }

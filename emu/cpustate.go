@@ -31,7 +31,7 @@ func (c *CPU) save(s *cpuState) error {
 	if err != nil {
 		return err
 	}
-	s.ctx.Put(r.off, r.none)
+	c.eng.Put(s.ctx, r.off, r.none)
 	s.soft = append(s.soft[:0], c.soft...)
 	if c.bare.written {
 		if s.own == nil {
@@ -68,7 +68,7 @@ func (c *CPU) dropReservation() error {
 	if err != nil {
 		return fmt.Errorf("emu: registers of a task: %w", err)
 	}
-	now.Put(r.off, r.none)
+	c.eng.Put(now, r.off, r.none)
 	c.forget()
 	return c.eng.Restore(now)
 }

@@ -226,6 +226,19 @@ struct ue {
 
 	struct ue_cpuid *cpuid;
 	int ncpuid;
+
+	// The state of the CPU, for states that are saved without what lies between
+	// skip and skip_to, state.c. NULL if they are whole.
+	uint8_t *env;
+	uint32_t state_size, skip, skip_to;
+	uint32_t head; // of its image, before it
+	bool looked;
+};
+
+// A saved state: one of the two.
+struct ue_saved {
+	uc_context *whole;
+	uint8_t *part;
 };
 
 uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim);
@@ -248,6 +261,13 @@ void ue_stack_free(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set(struct ue *e, int *ids, uint64_t *vals, int n);
 uc_err ue_set_reg(struct ue *e, int id, uint64_t v);
+
+// Saved states, state.c.
+uc_err ue_save(struct ue *e, struct ue_saved *s);
+uc_err ue_restore(struct ue *e, const struct ue_saved *s); // of the engine that saved it last
+uint8_t *ue_saved_at(struct ue *e, struct ue_saved *s, uint32_t off); // place off of the image
+void ue_saved_free(struct ue_saved *s); // s too
+
 uc_err ue_map(struct ue *e, uint64_t addr, uint64_t size, uint32_t prot, void *host);
 // ue_prot is the protection of the page at addr.
 uint32_t ue_prot(struct ue *e, uint64_t addr);

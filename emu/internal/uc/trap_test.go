@@ -3,6 +3,7 @@
 package uc
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -312,10 +313,17 @@ func TestSave(t *testing.T) {
 		st := r.run(r.start(codeAt, dataAt, 100), Limit{Insns: 321})
 		c, err := r.Save()
 		require.NoError(t, err)
+		image, err := r.State()
+		require.NoError(t, err)
+		// In either mode the library's functions are known.
+		require.Equal(t, r.g.Arch == ucnum.ARCH_PPC, c.short())
 		data := string(r.data)
 		for range 3 {
 			copy(r.data, data)
 			require.NoError(t, r.Restore(c))
+			now, err := r.State()
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(image, now))
 			require.Equal(t, st.PC, r.Reg(pcreg(r.g)))
 			r.trap(r.run(r.next(st), Limit{}))
 			require.Equal(t, work(100), r.reg(r.g.result))

@@ -230,69 +230,65 @@ func (e *Engine) SetCPUID(leaf, sub uint32, a [4]uint32) error {
 }
 
 // Context is the saved state of a CPU, in the library's own form.
-type Context struct{ p *C.uc_context }
+type Context struct{ s *C.struct_ue_saved }
 
 // Save copies the CPU's state.
 func (e *Engine) Save() (*Context, error) {
-	e.still()
-	c := &Context{}
-	if r := C.uc_context_alloc(e.c.uc, &c.p); r != C.UC_ERR_OK {
-		return nil, check("context", r)
-	}
-	runtime.AddCleanup(c, func(p *C.uc_context) { C.uc_context_free(p) }, c.p)
-	return c, check("context save", C.uc_context_save(e.c.uc, c.p))
+	c := &Context{(*C.struct_ue_saved)(C.calloc(1, C.sizeof_struct_ue_saved))}
+	runtime.AddCleanup(c, func(s *C.struct_ue_saved) { C.ue_saved_free(s) }, c.s)
+	return c, e.SaveTo(c)
 }
 
-// SaveTo is Save into c, which an engine of the same kind made.
+// SaveTo is Save into c.
 func (e *Engine) SaveTo(c *Context) error {
 	e.still()
-	err := check("context save", C.uc_context_save(e.c.uc, c.p))
+	err := check("context save", C.ue_save(e.c, c.s))
 	runtime.KeepAlive(c)
 	return err
 }
 
-// Restore puts a state back that an engine of the same kind saved.
+// Restore puts a state back that this engine has saved.
 func (e *Engine) Restore(c *Context) error {
 	e.still()
-	err := check("context restore", C.uc_context_restore(e.c.uc, c.p))
+	err := check("context restore", C.ue_restore(e.c, c.s))
 	runtime.KeepAlive(c)
 	return err
 }
 
-// Put changes bytes of the state's image.
-func (c *Context) Put(off int, b []byte) {
+// short tells whether the state was saved without what never changes.
+func (c *Context) short() bool { return c.s.part != nil }
+
+// Put changes bytes of a state that this engine has saved, at a place in its
+// image.
+func (e *Engine) Put(c *Context, off int, b []byte) {
 	if len(b) != 0 {
-		copy(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(c.p), off)), len(b)), b)
+		copy(unsafe.Slice((*byte)(C.ue_saved_at(e.c, c.s, C.uint32_t(off))), len(b)), b)
 	}
 	runtime.KeepAlive(c)
 }
-
-// contextBytes is the size of a context's image.
-func (e *Engine) contextBytes() int { return int(C.uc_context_size(e.c.uc)) }
 
 // State copies the saved state's image: a form of the library's own in which
 // registers that it has no number for can be found by behaviour.
 func (e *Engine) State() ([]byte, error) {
-	c, err := e.Save()
-	if err != nil {
-		return nil, err
+	e.still()
+	var p *C.uc_context
+	if r := C.uc_context_alloc(e.c.uc, &p); r != C.UC_ERR_OK {
+		return nil, check("context", r)
 	}
-	b := C.GoBytes(unsafe.Pointer(c.p), C.int(e.contextBytes()))
-	runtime.KeepAlive(c)
-	return b, nil
+	defer C.uc_context_free(p)
+	if r := C.uc_context_save(e.c.uc, p); r != C.UC_ERR_OK {
+		return nil, check("context save", r)
+	}
+	return C.GoBytes(unsafe.Pointer(p), C.int(C.uc_context_size(e.c.uc))), nil
 }
 
 // SetState puts an image back that State gave, perhaps changed.
 func (e *Engine) SetState(b []byte) error {
-	c, err := e.Save()
-	if err != nil {
-		return err
+	e.still()
+	if len(b) != int(C.uc_context_size(e.c.uc)) {
+		return fmt.Errorf("uc: state of %d bytes, want %d", len(b), C.uc_context_size(e.c.uc))
 	}
-	if len(b) != e.contextBytes() {
-		return fmt.Errorf("uc: state of %d bytes, want %d", len(b), e.contextBytes())
-	}
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(c.p)), len(b)), b)
-	return e.Restore(c)
+	return check("context restore", C.uc_context_restore(e.c.uc, (*C.uc_context)(unsafe.Pointer(unsafe.SliceData(b)))))
 }
 
 // Run runs from pc, with bit 0 set for Thumb, until something happens.

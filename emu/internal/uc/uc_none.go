@@ -9,9 +9,6 @@ type Engine struct{}
 // Context is the saved state of a CPU, in the library's own form.
 type Context struct{}
 
-// Put does nothing.
-func (c *Context) Put(int, []byte) {}
-
 // Open returns ErrUnavailable.
 func Open(Config) (*Engine, error) { return nil, ErrUnavailable }
 
@@ -74,6 +71,9 @@ func (e *Engine) SaveTo(*Context) error { return ErrUnavailable }
 
 // Restore returns ErrUnavailable.
 func (e *Engine) Restore(*Context) error { return ErrUnavailable }
+
+// Put does nothing.
+func (e *Engine) Put(*Context, int, []byte) {}
 
 // State returns ErrUnavailable.
 func (e *Engine) State() ([]byte, error) { return nil, ErrUnavailable }
