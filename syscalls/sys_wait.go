@@ -144,6 +144,7 @@ func (c *Ctx) findChild(w *waitFor) (found *waited, some bool, changed chan stru
 // await4 waits for a child: nil if nothing is to be told of any yet and
 // WNOHANG is set.
 func (c *Ctx) await4(w waitFor) (*waited, error) {
+	var stop error // a child that is found comes before the signal that it ended with
 	for {
 		found, some, changed := c.findChild(&w)
 		switch {
@@ -156,11 +157,11 @@ func (c *Ctx) await4(w waitFor) (*waited, error) {
 			return nil, unix.ECHILD
 		case w.options&unix.WNOHANG != 0:
 			return nil, nil
+		case stop != nil:
+			return nil, stop
 		}
 		if c.T.Schedule() != nil {
-			if err := c.until(func() bool { return gone(changed) }, -1); err != nil {
-				return nil, err
-			}
+			stop = c.until(func() bool { return gone(changed) }, -1)
 			continue
 		}
 		broken, ts := false, c.task()
@@ -177,7 +178,7 @@ func (c *Ctx) await4(w waitFor) (*waited, error) {
 			}
 		})
 		if broken {
-			return nil, unix.EINTR
+			stop = unix.EINTR
 		}
 	}
 }
