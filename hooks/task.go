@@ -120,6 +120,10 @@ type Reported struct {
 	// valid until the observer returns.
 	Signal  *SignalReport
 	Syscall *Syscall
+	// Args are the arguments of the callbacks of tasks as words: the number of
+	// the child of Clone and VforkDone, the wait status of Exit, the kind of
+	// Jctl, and of Death whether it was the last of its process, and the signal.
+	Args string
 }
 
 // String is the report in a line: engine, callback, answer and what all
@@ -137,6 +141,9 @@ func (r Reported) String() string {
 	}
 	if s := r.Syscall; s != nil {
 		what += " " + s.Name()
+	}
+	if r.Args != "" && !r.Quiesce {
+		what += " " + r.Args
 	}
 	return fmt.Sprintf("%s\t%s\t%s\t%s", r.Engine.ops.Name, what, r.Answer, r.Combined)
 }
@@ -180,7 +187,11 @@ func (t *Task) observe(p *pass, e *Engine, ev Event, quiesce bool, answer Action
 		}()
 		c := p.now
 		c.Resume = p.action
-		(*f)(Reported{Task: t, Engine: e, Event: ev, Quiesce: quiesce, Answer: answer, Combined: c, Signal: p.signal, Syscall: p.syscall})
+		r := Reported{Task: t, Engine: e, Event: ev, Quiesce: quiesce, Answer: answer, Combined: c, Signal: p.signal, Syscall: p.syscall}
+		if p.args != nil {
+			r.Args = p.args()
+		}
+		(*f)(r)
 	}
 }
 
@@ -247,6 +258,7 @@ type pass struct {
 	now     Action // what the answers come to beside Resume
 	signal  *SignalReport
 	syscall *Syscall
+	args    func() string // Reported.Args, nil for none
 }
 
 // begin starts a pass: engines that wait to join do so, and what is pending

@@ -1,5 +1,13 @@
 package hooks
 
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
 // The methods in this file and the next are the points of tracehook.h, for
 // those who implement a Target: the goroutine that runs the task calls them
 // where the kernel has them. Without engines each costs a load and a branch.
@@ -45,6 +53,7 @@ func (t *Task) Cloned(flags uint64, child *Task) {
 		return
 	}
 	p := t.begin()
+	p.args = func() string { return strconv.Itoa(child.ID()) }
 	t.each(&p, EventClone, func(c *Call) Resume {
 		if c.e.ops.Clone == nil {
 			return Run
@@ -75,6 +84,7 @@ func (t *Task) VforkDone(child int) {
 		return
 	}
 	p := t.begin()
+	p.args = func() string { return strconv.Itoa(child) }
 	t.each(&p, EventVforkDone, func(c *Call) Resume {
 		if c.e.ops.VforkDone == nil {
 			return Run
@@ -107,6 +117,7 @@ func (t *Task) Exit(code *int) {
 	}
 	orig := *code
 	p := t.begin()
+	p.args = func() string { return fmt.Sprintf("%#x", *code) }
 	t.each(&p, EventExit, func(c *Call) Resume {
 		if c.e.ops.Exit == nil {
 			return Run
@@ -126,7 +137,7 @@ func (t *Task) Death(group bool, signal int) {
 	t.dead = true
 	t.tell()
 	t.splice()
-	p := pass{engines: t.attached}
+	p := pass{engines: t.attached, args: func() string { return deathArgs(group, signal) }}
 	t.mu.Unlock()
 	if t.wants(deathEvents) {
 		t.each(&p, EventDeath, func(c *Call) Resume {
@@ -146,6 +157,17 @@ func (t *Task) Death(group bool, signal int) {
 	if due {
 		t.reap()
 	}
+}
+
+func deathArgs(group bool, signal int) string {
+	var l []string
+	if group {
+		l = append(l, "group")
+	}
+	if signal > 0 {
+		l = append(l, signalName(unix.Signal(signal)))
+	}
+	return strings.Join(l, " ")
 }
 
 // Zombie is called in place of Death when nobody was attached to hear of it:
@@ -214,6 +236,7 @@ func (t *Task) Killed() {
 func (t *Task) Jctl(kind, notify int) {
 	if t.wants(EventJctl) {
 		p := t.begin()
+		p.args = func() string { return jctlName(kind) }
 		t.each(&p, EventJctl, func(c *Call) Resume {
 			if c.e.ops.Jctl == nil {
 				return Run
@@ -222,11 +245,26 @@ func (t *Task) Jctl(kind, notify int) {
 		})
 		t.end(&p, false)
 	}
-	const cldStopped = 5
 	t.mu.Lock()
 	t.jctl = kind == cldStopped
 	t.tell()
 	t.mu.Unlock()
+}
+
+// Kinds of Jctl (asm-generic/siginfo.h).
+const (
+	cldStopped   = 5
+	cldContinued = 6
+)
+
+func jctlName(kind int) string {
+	switch kind {
+	case cldStopped:
+		return "CLD_STOPPED"
+	case cldContinued:
+		return "CLD_CONTINUED"
+	}
+	return strconv.Itoa(kind)
 }
 
 // JctlDone is tracehook_finish_jctl: it comes when SIGCONT has woken the task

@@ -24,13 +24,14 @@ func TestTraceUtrace(t *testing.T) {
 		}
 		require.Equal(t, []string{
 			"utrace\ttrace\tsyscall_entry write\trun\trun", "utrace\ttrace\tsyscall_exit write\trun\trun",
-			"utrace\ttrace\tsyscall_entry exit_group\trun\trun", "utrace\ttrace\texit\trun\trun", "utrace\ttrace\tdeath\trun\trun", "utrace\ttrace\treap\trun\trun",
+			"utrace\ttrace\tsyscall_entry exit_group\trun\trun", "utrace\ttrace\texit 0x0\trun\trun", "utrace\ttrace\tdeath group SIGCHLD\trun\trun", "utrace\ttrace\treap\trun\trun",
 		}, calls)
 	})
 }
 
 const utraceGuest = `
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 static void *thread(void *p) { getppid(); return p; }
@@ -38,11 +39,16 @@ int main(int argc, char **argv)
 {
 	pthread_t t;
 	if (argc > 1)
-		return 0;
+		return 5;
+	setpgid(0, 0);
 	pthread_create(&t, 0, thread, 0);
 	pthread_join(t, 0);
-	if (fork() == 0)
+	if (fork() == 0) {
+		raise(SIGSTOP);
 		execl("/proc/self/exe", argv[0], "again", (char *)0);
+	}
+	waitpid(-1, 0, WUNTRACED);
+	kill(0, SIGCONT);
 	wait(0);
 	return 0;
 }
@@ -86,9 +92,17 @@ func TestTraceUtraceTasks(t *testing.T) {
 			require.Contains(t, reports[tasks[0]], "signal_ign SIGCHLD run run ign")
 			require.Contains(t, reports[tasks[1]], "syscall_entry getppid run run")
 			require.Contains(t, reports[tasks[2]], "exec run run")
-			end := []string{"exit run run", "death run run", "reap run run"}
-			for _, who := range tasks {
-				require.Equal(t, end, reports[who][len(reports[who])-3:], who)
+			number := func(task int) string { return strings.Trim(tasks[task], "[pid] ") }
+			require.Contains(t, reports[tasks[0]], "clone "+number(1)+" run run")
+			require.Contains(t, reports[tasks[0]], "clone "+number(2)+" run run")
+			require.Contains(t, reports[tasks[2]], "jctl CLD_STOPPED run run")
+			require.Contains(t, reports[tasks[2]], "jctl CLD_CONTINUED run run")
+			for k, end := range [][]string{
+				{"exit 0x0 run run", "death group SIGCHLD run run", "reap run run"},
+				{"exit 0x0 run run", "death run run", "reap run run"},
+				{"exit 0x500 run run", "death group SIGCHLD run run", "reap run run"},
+			} {
+				require.Equal(t, end, reports[tasks[k]][len(reports[tasks[k]])-3:], tasks[k])
 			}
 		})
 	}
