@@ -312,7 +312,7 @@ static bool soft(struct ue *e)
 
 static struct ue_block *current(struct ue *e, uint64_t pc, uint32_t size)
 {
-	static __thread uint8_t code[MAX_BLOCK];
+	uint8_t *code = e->block_code;
 	if (size == 0 || size > MAX_BLOCK)
 		size = 16;
 	if (e->nblocks * 2 >= e->capblocks)
@@ -707,7 +707,8 @@ uc_err ue_set_trace(struct ue *e, int flags, const int *regs, int nregs, const u
 		e->ring = malloc(UE_RING * sizeof *e->ring);
 		e->ids = malloc((UE_IDS + UE_SPARE) * sizeof *e->ids);
 		e->quick = malloc(UE_QUICK * sizeof *e->quick);
-		if (e->ring == NULL || e->ids == NULL || e->quick == NULL)
+		e->block_code = malloc(MAX_BLOCK);
+		if (e->ring == NULL || e->ids == NULL || e->quick == NULL || e->block_code == NULL)
 			return UC_ERR_NOMEM;
 	}
 	if (e->quick != NULL)
@@ -830,6 +831,7 @@ uc_err ue_close(struct ue *e)
 	free(e->ring);
 	free(e->ids);
 	free(e->quick);
+	free(e->block_code);
 	free(e->cpuid);
 	free(e->maps);
 	ue_pages_free(&e->marked);

@@ -201,6 +201,7 @@ struct ue {
 	// Where only blocks are traced their ids are collected here.
 	uint32_t *ids, nids, ids_from; // from ids_from on there is no record of them yet
 	struct ue_quick *quick;
+	uint8_t *block_code; // where code is read to
 	bool fast; // blocks found in quick need no more looks
 	bool accessed; // a hook has seen the access under way
 	bool quiet;    // the accesses of this instruction have been noted from index quiet_at on
