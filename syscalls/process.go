@@ -104,9 +104,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 			q.Limits[i] = unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 		}
 	}
-	if cur, ok := emu.StartNoFile(); ok {
-		q.Limits[unix.RLIMIT_NOFILE].Cur = cur
-	}
+	q.Limits[unix.RLIMIT_NOFILE] = noFile()
 	q.Start = k.bootTime()
 	p.OS = q
 	return q, nil
