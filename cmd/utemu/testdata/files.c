@@ -1,5 +1,6 @@
 // Tells how many files it can have open.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,7 +14,7 @@ int main(void)
 		return 1;
 	printf("limit %d %d\n", (int)l.rlim_cur, (int)l.rlim_max);
 	for (;;) {
-		int fd = dup(0);
+		int fd = open("/dev/null", O_RDONLY);
 		if (fd < 0)
 			break;
 		n = fd + 1;
