@@ -276,6 +276,9 @@ func (m *Machine) Run(ctx context.Context) (emu.Status, error) {
 	sigs := make(chan os.Signal, 64)
 	signal.Notify(sigs, forwarded()...)
 	defer signal.Stop(sigs)
+	if err := syscalls.NoteSenders(forwarded()); err != nil {
+		return emu.Status{}, fmt.Errorf("utemu: handlers of signals: %w", err)
+	}
 	done := make(chan error, 1)
 	go func() {
 		err := errLost

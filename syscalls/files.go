@@ -32,6 +32,7 @@ type File struct {
 	owner owner
 	sigs  sigset      // of a signalFile
 	guest *Process    // of a pidFile
+	named *taskState  // whose /proc/PID/comm it is
 	timer *clockTimer // of a timerfd in a schedule
 
 	watchMu sync.Mutex
@@ -51,6 +52,7 @@ const (
 	signalFile            // struct signalfd_siginfo
 	fanotifyFile          // struct fanotify_event_metadata
 	procMem               // /proc/self/mem
+	commFile              // /proc/PID/comm
 	pidFile               // pidfd of a guest
 	randomFile            // /dev/urandom, where random numbers do not come from the host
 )

@@ -107,12 +107,15 @@ func (p *Process) StartHost(t *emu.Task, path string, argv, env []string) (*Host
 		return nil, err
 	}
 	h := &hostProgram{p: p, group: g.pgrp, done: make(chan struct{})}
-	// Signals are the child's as soon as there is one, which may tell the sender.
+	// What others see of an exec, and where signals go, is so as soon as there is
+	// a child, which may tell them.
 	p.host.Store(h)
+	execed := p.setExeced(true)
 	started := make(chan error)
 	go h.watch(s, g, ts.cred, started)
 	if err := <-started; err != nil {
 		p.host.Store(nil)
+		p.setExeced(execed)
 		h.begin(0, g) // what has come is the old program's
 		return nil, err
 	}

@@ -36,19 +36,20 @@ const segvMaperr = 1
 // foreground group; SIGCONT is for the first guest's group, SIGHUP for both.
 func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	p := t.Proc.OS.(*Process)
+	si := fromHost(s)
 	if l := k.meant(p, s); len(l) > 0 {
 		for _, q := range l {
-			k.typedAt(q, s)
+			q.fromHost(si)
 		}
 		return true
 	}
 	if p.host.Load() != nil {
-		k.typedAt(p, s)
+		p.fromHost(si)
 		return true
 	}
 	ts := p.leader
 	p.sigMu.Lock()
-	blocked := ts.blocked.has(s)
+	blocked := (ts.blocked | ts.real).has(s)
 	p.sigMu.Unlock()
 	d := p.Sig.get(s)
 	switch {
@@ -60,26 +61,22 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	case d.handler == sigDfl && !blocked && !stopping.has(s):
 		return false
 	}
-	code := siUser
-	if fromTerminal.has(s) {
-		code = siKernel
-	}
-	p.notify(ts, sigInfo{Signal: emu.Signal{No: s, Code: code}})
+	p.notify(ts, si)
 	return true
 }
 
-// typedAt sends a guest a signal that this process has got with its group. A
-// program of the host that is in the group has got it too.
-func (k *Kernel) typedAt(p *Process, s unix.Signal) {
-	if h := p.host.Load(); h != nil && hostTTY() != 0 && fromTerminal.has(s) {
+// fromHost sends a guest a signal that this process has got. A program of the
+// host has got what a terminal sends with the group that they are both in.
+func (p *Process) fromHost(si sigInfo) {
+	if h := p.host.Load(); h != nil && si.Code == siKernel {
 		if _, g := h.where(); g == unix.Getpgrp() {
-			if s == unix.SIGTSTP && orphanedOnHost() && !p.isOrphaned() {
+			if si.No == unix.SIGTSTP && orphanedOnHost() && !p.isOrphaned() {
 				h.suspend()
 			}
 			return
 		}
 	}
-	p.notify(p.leader, sigInfo{Signal: emu.Signal{No: s, Code: siKernel}})
+	p.notify(p.leader, si)
 }
 
 // keyboard are the signals that a terminal sends its foreground group.
@@ -113,6 +110,6 @@ func (k *Kernel) meant(p *Process, s unix.Signal) (out []*Process) {
 	return out
 }
 
-// fromTerminal are the signals that terminals send. The runtime does not tell
-// who sent a signal.
+// fromTerminal are the signals that terminals send, where it is not known who
+// sent a signal.
 var fromTerminal = stopping | sigs(unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGWINCH)

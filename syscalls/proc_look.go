@@ -37,10 +37,7 @@ func (c *Ctx) procFile(pp procPath) (data []byte, ok bool, err error) {
 	if f == nil || pp.p == nil {
 		return nil, false, nil
 	}
-	v := procView{Process: pp.p, ts: pp.ts, one: pp.ts != nil}
-	if !v.one {
-		v.ts = pp.p.leader
-	}
+	v := procView{Process: pp.p, ts: pp.task(), one: pp.ts != nil}
 	if !c.look(pp.p, func() { data, err = f(&v) }) {
 		v.gone = true
 		data, err = f(&v)

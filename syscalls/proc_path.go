@@ -22,6 +22,14 @@ type procPath struct {
 // ours tells whether there is one.
 func (pp procPath) ours() bool { return pp.p != nil || pp.root }
 
+// task is the task whose directory it is in, the leader for that of the process.
+func (pp procPath) task() *taskState {
+	if pp.ts != nil {
+		return pp.ts
+	}
+	return pp.p.leader
+}
+
 // listed tells whether the entries of the directory are ours.
 func (pp procPath) listed() bool {
 	return pp.root || pp.p != nil && (pp.path == "fd" || pp.path == "fdinfo" || pp.path == "task")

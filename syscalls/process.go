@@ -104,9 +104,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 			q.Limits[i] = unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 		}
 	}
-	if cur, ok := emu.StartNoFile(); ok {
-		q.Limits[unix.RLIMIT_NOFILE].Cur = cur
-	}
+	q.Limits[unix.RLIMIT_NOFILE] = noFile()
 	q.Start = k.bootTime()
 	p.OS = q
 	return q, nil
@@ -156,9 +154,16 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string, cr ExecCred)
 	cr.start(p)
 	p.mem = memState{}
 	p.leader.leaveVfork()
+	p.setExeced(true)
+}
+
+// setExeced notes whether the process runs another program than it was made
+// with, and returns what was so before.
+func (p *Process) setExeced(v bool) (old bool) {
 	p.K.family.mu.Lock()
-	p.execed = p.P.PID != p.K.family.first
-	p.K.family.mu.Unlock()
+	defer p.K.family.mu.Unlock()
+	old, p.execed = p.execed, v && p.P.PID != p.K.family.first
+	return old
 }
 
 // unshare gives the process tables of its own where it shared them.

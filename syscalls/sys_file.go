@@ -253,17 +253,22 @@ func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	if !ok || err != nil {
 		return nil, false, err
 	}
+	access, comm := int(flags)&unix.O_ACCMODE, p.proc.path == "comm"
 	switch {
 	case flags&unix.O_DIRECTORY != 0:
 		return nil, false, unix.ENOTDIR
-	case flags&unix.O_ACCMODE != unix.O_RDONLY:
+	case access != unix.O_RDONLY && !comm:
 		return nil, false, unix.EACCES
 	}
-	fd, err := contentFile(p.path, data, unix.O_RDONLY)
+	fd, err := contentFile(p.path, data, access)
 	if err != nil {
 		return nil, false, err
 	}
-	return &File{Host: fd, Path: p.path, large: true, like: like}, true, nil
+	f = &File{Host: fd, Path: p.path, large: true, like: like}
+	if comm {
+		f.kind, f.named = commFile, p.proc.task()
+	}
+	return f, true, nil
 }
 
 // contentFile makes a descriptor of the host, of an access mode, that has data.

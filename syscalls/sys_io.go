@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"bytes"
 	"math"
 	"slices"
 
@@ -227,7 +228,7 @@ func (c *Ctx) readFile(f *File, b [][]byte, pos int64, flags int) (uint64, error
 	if err != nil {
 		return 0, err
 	}
-	if f.kind != plainFile && c.bigEndian() {
+	if f.kind != plainFile && f.kind != commFile && c.bigEndian() {
 		c.turnEvents(f.kind, b, n)
 	}
 	return uint64(n), nil
@@ -257,6 +258,8 @@ func (c *Ctx) writeFile(f *File, b [][]byte, pos int64, flags int) (uint64, erro
 	switch f.kind {
 	case procMem:
 		return c.memWrite(f, b, pos)
+	case commFile:
+		return c.commWrite(f, b)
 	case signalFile, pidFile:
 		return 0, unix.EINVAL
 	}
@@ -474,6 +477,21 @@ func (c *Ctx) memMove(f *File, b [][]byte, pos int64, move func(p []byte, addr u
 		f.mem.pos = at
 	}
 	return done, nil
+}
+
+// commWrite changes the name of a task of the caller's process, whatever the
+// position (comm_write).
+func (c *Ctx) commWrite(f *File, b [][]byte) (uint64, error) {
+	if fl, err := unix.FcntlInt(uintptr(f.Host), unix.F_GETFL, 0); err != nil || fl&unix.O_ACCMODE == unix.O_RDONLY {
+		return 0, unix.EBADF
+	}
+	if f.named.p != c.P {
+		return 0, unix.EINVAL
+	}
+	all := flat(b, maxRW)
+	name, _, _ := bytes.Cut(all[:min(len(all), commLen-1)], []byte{0})
+	f.named.comm = string(name)
+	return uint64(len(all)), nil
 }
 
 // seek moves f's position.

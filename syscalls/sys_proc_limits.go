@@ -1,7 +1,12 @@
 package syscalls
 
 import (
+	"sync"
+	"unsafe"
+
 	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
 )
 
 // rlimits are the numbers of the resource limits, by the guest's (RLIMIT_ of
@@ -62,6 +67,23 @@ func (p *Process) setLimit(res int, l unix.Rlimit, any bool) error {
 	p.Limits[res] = l
 	return nil
 }
+
+// noFile is the limit of open files that this process was started with. The
+// host counts what all guests have open, and files of this process's own: from
+// then on its limit is what the host allows.
+var noFile = sync.OnceValue(func() unix.Rlimit {
+	var l unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &l); err != nil {
+		return unix.Rlimit{Cur: maxFiles, Max: maxFiles}
+	}
+	if cur, ok := emu.StartNoFile(); ok {
+		l.Cur = cur
+	}
+	// Not by package unix, which would have other children keep it.
+	most := &unix.Rlimit{Cur: maxFiles, Max: maxFiles}
+	_, _, _ = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(most)), 0, 0, 0) // those without privileges may not
+	return l
+})
 
 // maxFiles is the default of fs.nr_open.
 const maxFiles = 1 << 20

@@ -313,6 +313,13 @@ func (c *Ctx) sigtimedwait(wide bool) (uint64, error) {
 // sleepFor is sleep with the signals of set unblocked.
 func (c *Ctx) sleepFor(set sigset, d time.Duration) bool {
 	ts := c.task()
+	real := func(m sigset) {
+		c.P.sigMu.Lock()
+		defer c.P.sigMu.Unlock()
+		ts.real = m
+	}
+	real(ts.blocked)
+	defer real(0)
 	old := c.P.setMask(ts, ts.blocked&^set)
 	defer c.P.setMask(ts, old)
 	return c.sleep(d)

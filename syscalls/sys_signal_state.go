@@ -91,6 +91,7 @@ type taskState struct {
 
 	// Guarded by Process.sigMu.
 	blocked sigset
+	real    sigset // blocked but for the wait for signals that it is in (real_blocked)
 	pend    sigQueue
 	masked  bool // saved is the mask to go back to (TIF_RESTORE_SIGMASK)
 	saved   sigset
@@ -182,7 +183,7 @@ func (p *Process) queue(ts *taskState, si sigInfo, shared bool) error {
 		p.flush(sigs(unix.SIGCONT))
 	}
 	d := p.Sig.get(si.No)
-	if d.ignores(si.No) && !ts.blocked.has(si.No) && !p.wanted(si.No) {
+	if d.ignores(si.No) && !(ts.blocked|ts.real).has(si.No) && !p.wanted(si.No) {
 		return nil
 	}
 	q := &ts.pend
@@ -291,7 +292,7 @@ func (c *Ctx) interrupted() bool {
 		q := sigQueue{set: m}
 		no := q.next(^sigset(0))
 		d := p.Sig.get(no)
-		if !d.ignores(no) || p.wanted(no) {
+		if !d.ignores(no) || p.wanted(no) || ts.real.has(no) {
 			return true
 		}
 		ts.pend.flush(sigs(no))

@@ -11,3 +11,6 @@ package syscalls
 //
 //go:noescape
 func vforkCalls(list *vforkCall, failed *int) (pid int)
+
+// sigEntryPC is the address of the handler of signals that notes senders.
+func sigEntryPC() uintptr

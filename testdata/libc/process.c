@@ -35,6 +35,10 @@ static void identity(void)
 	char b[100];
 	CHECK(prctl(PR_SET_NAME, "renamed") == 0 && prctl(PR_GET_NAME, b) == 0 && strcmp(b, "renamed") == 0);
 	CHECK(slurp("/proc/self/comm", b, sizeof b) == 8 && strcmp(b, "renamed\n") == 0);
+	int fd = open("/proc/self/comm", O_RDWR);
+	CHECK(write(fd, "a name that is too long", 23) == 23 && prctl(PR_GET_NAME, b) == 0 && strcmp(b, "a name that is ") == 0);
+	CHECK(write(fd, "short\0er", 8) == 8 && prctl(PR_GET_NAME, b) == 0 && strcmp(b, "short") == 0);
+	CHECK(close(fd) == 0);
 	CHECK(prctl(PR_GET_DUMPABLE) >= 0 && prctl(PR_SET_PDEATHSIG, 0) == 0);
 	ERR(EINVAL, prctl(99999));
 	ERR(ESRCH, kill(0x3fffffff, 0));

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static volatile int hits, last; /* signals now, and of the time before */
@@ -196,9 +197,40 @@ static void slept(void)
 	every(0, 0);
 }
 
+/* Signals that are ignored by default, and those that would end the program,
+   while a blocked one is waited for. */
+static void waited(void)
+{
+	const int signals[] = {SIGCHLD, SIGWINCH, SIGTERM};
+	struct timespec minute = {60, 0};
+	sigset_t one, old;
+	siginfo_t si;
+	for (int i = 0; i < 3; i++) {
+		sigemptyset(&one);
+		sigaddset(&one, signals[i]);
+		sigprocmask(SIG_BLOCK, &one, i == 0 ? &old : NULL);
+		pid_t pid = fork();
+		if (pid == 0) {
+			usleep(50000);
+			if (i > 0)
+				kill(getppid(), signals[i]);
+			_exit(3);
+		}
+		CHECK(sigtimedwait(&one, &si, &minute) == signals[i] && si.si_pid == pid);
+		CHECK(waitpid(pid, NULL, 0) == pid);
+	}
+	sigemptyset(&one);
+	sigaddset(&one, SIGCHLD);
+	struct timespec none = {0, 0};
+	while (sigtimedwait(&one, NULL, &none) > 0) /* of those that were waited for by waitpid */
+		;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
+	waited();
 	MUST(pipe(p) == 0);
 	sigemptyset(&empty);
 	sigemptyset(&usr1);

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestFileLimit: a guest may have as many files open as the limit says that
+// utemu was started with. Only a privileged utemu can have some beyond.
+func TestFileLimit(t *testing.T) {
+	const limit = 200
+	guest := filepath.Join(t.TempDir(), "files")
+	out, err := exec.Command("powerpc-linux-gnu-gcc", "-O1", "-static", "-o", guest, "testdata/files.c").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" run "$1"`, limit), self, guest)
+	cmd.Env = append(os.Environ(), "UTEMU_TEST_COMMAND=1")
+	out, err = cmd.Output()
+	require.NoError(t, err, "%s", out)
+	var soft, hard, n int
+	var why string
+	_, err = fmt.Sscanf(string(out), "limit %d %d\n%d %s", &soft, &hard, &n, &why)
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, []int{limit, limit}, []int{soft, hard})
+	require.Equal(t, "Too", why, "%s", out)
+	if os.Geteuid() == 0 {
+		require.Equal(t, limit, n)
+	}
+	require.LessOrEqual(t, n, limit)
+	require.Greater(t, n, limit/2)
+}
