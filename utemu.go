@@ -43,7 +43,8 @@ type Config struct {
 
 	// Stdin, Stdout and Stderr are the guest's descriptors 0 to 2; nil means
 	// those of this process. An *os.File is used as it is, anything else is
-	// copied through a pipe while the guest runs.
+	// copied through a pipe while the guest runs: through the same one where
+	// Stdout and Stderr are the same writer.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
@@ -98,7 +99,7 @@ type Machine struct {
 	random *rand.ChaCha8
 
 	copies sync.WaitGroup // of standard streams that are no files
-	pipes  []io.Closer    // the guest's ends of their pipes
+	pipes  []*os.File     // the guest's ends of their pipes
 	adrift bool           // the guest may still be in a system call
 }
 
@@ -207,14 +208,26 @@ func (m *Machine) stdio(p *syscalls.Process) error {
 			return err
 		}
 	}
-	for fd, w := range []io.Writer{1: m.cfg.Stdout, 2: m.cfg.Stderr} {
-		if w != nil {
-			if err := m.stream(p, fd, nil, w); err != nil {
-				return err
-			}
+	if w := m.cfg.Stdout; w != nil {
+		if err := m.stream(p, 1, nil, w); err != nil {
+			return err
 		}
 	}
-	return nil
+	w := m.cfg.Stderr
+	if w == nil {
+		return nil
+	}
+	if _, ok := w.(*os.File); !ok && same(w, m.cfg.Stdout) {
+		return p.SetFile(2, m.pipes[len(m.pipes)-1])
+	}
+	return m.stream(p, 2, nil, w)
+}
+
+// same tells whether two writers are one, which is not to be written to by two
+// goroutines.
+func same(v, w io.Writer) (is bool) {
+	defer func() { _ = recover() }() // they cannot be compared
+	return v == w
 }
 
 // stream makes r or w the guest's descriptor fd.
@@ -371,16 +384,21 @@ func resident() uint64 {
 
 // finish waits for the copies of the guest's output.
 func (m *Machine) finish(err error) (emu.Status, error) {
-	for _, c := range m.pipes {
-		c.Close()
-	}
-	m.pipes = nil
-	m.copies.Wait()
+	m.flush()
 	if err != nil {
 		return emu.Status{}, err
 	}
 	m.task.Reap()
 	return m.status(), nil
+}
+
+// flush closes our ends of the guest's streams and waits for what is in them.
+func (m *Machine) flush() {
+	for _, c := range m.pipes {
+		c.Close()
+	}
+	m.pipes = nil
+	m.copies.Wait()
 }
 
 // status is how the program ended: all of it at once, or its first thread.
@@ -404,6 +422,9 @@ func (m *Machine) Close() error {
 	}
 	if m.proc == nil {
 		return err
+	}
+	if m.kernel.Ended() { // not by Run, perhaps
+		m.flush()
 	}
 	if p, ok := m.proc.OS.(*syscalls.Process); ok {
 		err = errors.Join(err, p.Release())

@@ -317,7 +317,7 @@ func (g *Target) Resume(ctx context.Context, l stepper.Limit) (stepper.Stop, err
 func (g *Target) brisk(ctx context.Context, l *stepper.Limit) bool {
 	t := g.t
 	p := t.Proc
-	if g.come || !g.held || ctx != g.ctx || g.fault != nil || g.ended || t.status != nil || t.broken != nil ||
+	if g.come || !g.held || t.Schedule() != nil || ctx != g.ctx || g.fault != nil || g.ended || t.status != nil || t.broken != nil ||
 		!p.tracing.set || p.tracing.last != nil || p.Space.shared || p.cpu.ctx != nil || p.turns.wanted.Load() || p.group.Load() != nil || p.only.Load() != nil || !p.cpu.waits() {
 		return false
 	}

@@ -136,6 +136,18 @@ func (k *Kernel) Wait() error {
 	return k.family.err
 }
 
+// Ended tells whether all guests have.
+func (k *Kernel) Ended() bool {
+	k.family.mu.Lock()
+	defer k.family.mu.Unlock()
+	for _, p := range k.family.procs {
+		if !p.zombie {
+			return false
+		}
+	}
+	return true
+}
+
 // copy makes the state of a child of p; flags are those of clone(2).
 func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 	q := &Process{

@@ -7,7 +7,8 @@
 //
 // It runs in the root of the repository and needs gcc, libunicorn and
 // qemu-user. A figure is processor time of the whole process, user and system,
-// the median of several rounds in which the competitors take turns, so that a
+// the median of several rounds in which the competitors take turns (of steps and
+// breakpoints, whose costs are small, the best), so that a
 // busy machine hurts all of them. All must print the same.
 package main
 

@@ -18,12 +18,8 @@ const (
 
 // Skips is the ledger: every scenario has a case or stands here, and not both.
 var Skips = []Skip{
-	{30, "ctr-wrap", "32-bit guests have 32-bit registers here", []string{absent}},
-	{31, "pac", "the CPUs have no pointer authentication that they announce", []string{predict}},
 	{32, "delay-slot", "no architecture here has delay slots", []string{absent}},
 	{54, "rseq", "rseq is not offered to programs", []string{absent}},
-	{68, "sysenter", "SYSENTER is not announced to programs: there is no vdso with it", []string{absent}},
-	{69, "scv", "the CPU models have no scv", []string{absent}},
 	{104, "auipc", "an instruction of an architecture that is not here", []string{absent}},
 	{106, "into-slot", "the slot is a page of its own, which no jump leads to by accident", []string{suite}},
 }

@@ -616,6 +616,12 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	e->quiet = false;
 	if ((e->trace & UE_TRACE_INSN) && !e->muted)
 		note_insn(e, pc, size); // ue_run takes it back if a stop comes before it
+	// A limit comes first: after another stop here the run would go on over it.
+	int kind = e->counting && !seen && !first ? limit_at(e, pc) : 0;
+	if (e->nsites != 0 && ue_planted(e, pc))
+		kind = UE_PLANTED;
+	if (kind != 0 && !hold(e, kind, pc))
+		return;
 	if (interrupted(e)) {
 		halt(e, UE_INTERRUPT, pc);
 		return;
@@ -628,11 +634,6 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 		e->tail--;
 	}
 	if (leaves_hook(e, pc))
-		return;
-	int kind = e->counting && !seen && !first ? limit_at(e, pc) : 0;
-	if (e->nsites != 0 && ue_planted(e, pc))
-		kind = UE_PLANTED;
-	if (kind != 0 && !hold(e, kind, pc))
 		return;
 	e->first = false;
 	if (size == 2 && e->arch == UC_ARCH_ARM)

@@ -54,3 +54,32 @@ func TestSliceGoesOn(t *testing.T) {
 		require.Zero(t, r.Slice())
 	})
 }
+
+// A limit counts although the run is to end for another reason before the same
+// instruction: whoever goes on would run over it.
+func TestLimitFirst(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		l := endlessCode[r.name()]
+		r.put(codeAt, l.count)
+		r.Determine(1)
+		between := codeAt + l.between
+		for _, x := range []struct {
+			l    Limit
+			tail uint64
+			want Kind
+			at   uint64
+		}{
+			{Limit{Stops: []uint64{between}}, 1, KindBreak, between},
+			{Limit{Stops: []uint64{codeAt}, Past: true}, 1, KindBreak, between},
+			{Limit{Insns: 3}, 1, KindLimit, between},
+			{Limit{Taken: true}, 0, KindTaken, codeAt},
+		} {
+			pc := r.start(between, dataAt, 0)
+			r.SetSlice(1, x.tail, 0) // ends there
+			st := r.run(pc, x.l)
+			require.Equal(t, x.want, st.Kind, "%+v", x.l)
+			require.EqualValues(t, x.at, st.PC, "%+v", x.l)
+			require.EqualValues(t, x.tail, r.reg(r.g.value), "%+v", x.l)
+		}
+	})
+}
