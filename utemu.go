@@ -18,6 +18,7 @@ import (
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/emu/arch/archs"
+	"github.com/utemu/utemu/hooks/ptrace"
 	"github.com/utemu/utemu/internal/symbolize"
 	"github.com/utemu/utemu/syscalls"
 )
@@ -140,7 +141,7 @@ func Load(c Config) (*Machine, error) {
 		c.Core = abs
 	}
 	m := &Machine{cfg: c}
-	kc := syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, CoreFile: c.Core, Log: c.Log, Exec: m.exec}
+	kc := syscalls.Config{Sysroot: c.Sysroot, OwnStreams: c.OwnStreams, Archs: archs.All, CoreFile: c.Core, Log: c.Log, Exec: m.exec, Ptrace: ptrace.Ptrace{}}
 	pid := os.Getpid()
 	if c.Deterministic {
 		if err := m.determine(&kc); err != nil {

@@ -98,7 +98,10 @@ func (c *CPU) load() {
 }
 
 // forget drops what is known of registers, because the engine has others.
-func (c *CPU) forget() { c.valid, c.some = false, 0 }
+func (c *CPU) forget() {
+	c.valid, c.some, c.core.Dirty = false, 0, 0
+	c.ctx, c.ctxDirty = nil, false
+}
 
 // flush gives changed core registers to the engine, for those who look into
 // it; a run takes them along.

@@ -28,6 +28,8 @@ type Config struct {
 	// tells the process so by SetProgram. It returns a unix.Errno if the old
 	// program goes on.
 	Exec func(t *emu.Task, path string, argv, env []string) error
+	// Ptrace serves ptrace(2); nil is for guests that do not have it.
+	Ptrace Ptrace
 	// CoreFile is a path of the host for the core file of a process that a
 	// signal ends whose action that is. It is written whatever the process's
 	// RLIMIT_CORE is, over what is there; "%" means what it does in the

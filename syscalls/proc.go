@@ -355,7 +355,7 @@ func (p *procView) procStat() ([]byte, error) {
 }
 
 // stateNames are the words of status for the letters of stat.
-var stateNames = map[byte]string{'R': "running", 'S': "sleeping", 'T': "stopped", 'Z': "zombie"}
+var stateNames = map[byte]string{'R': "running", 'S': "sleeping", 'T': "stopped", 't': "tracing stop", 'Z': "zombie"}
 
 // procStatus is the host's file with the lines replaced that tell of the
 // program.
@@ -393,7 +393,7 @@ func (p *procView) statusLines(m *memory) map[string]string {
 	state := p.state()
 	lines := map[string]string{
 		"Name": strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(p.ts.comm), "State": fmt.Sprintf("%c (%s)", state, stateNames[state]),
-		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": "0",
+		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": strconv.Itoa(p.tracer()),
 		"Tgid": strconv.Itoa(p.P.PID), "Pid": strconv.Itoa(p.id()), "PPid": strconv.Itoa(p.ppid()),
 		"NStgid": strconv.Itoa(p.P.PID), "NSpid": strconv.Itoa(p.id()), "NSpgid": strconv.Itoa(pgrp), "NSsid": strconv.Itoa(sid),
 		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),

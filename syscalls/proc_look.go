@@ -49,16 +49,29 @@ func (c *Ctx) procFile(pp procPath) (data []byte, ok bool, err error) {
 func (v *procView) state() byte {
 	v.K.family.mu.Lock()
 	zombie, stopped := v.zombie, v.halted
+	traced := v.ts.tracee != nil && v.ts.tracee.stopped
 	v.K.family.mu.Unlock()
 	switch {
 	case zombie, v.gone:
 		return 'Z'
+	case traced:
+		return 't'
 	case stopped:
 		return 'T'
 	case v.ts.task != nil && v.ts.task.Asleep():
 		return 'S'
 	}
 	return 'R'
+}
+
+// tracer is the number of the task that traces this one, 0 for none.
+func (v *procView) tracer() int {
+	v.K.family.mu.Lock()
+	defer v.K.family.mu.Unlock()
+	if tr := v.ts.tracee; tr != nil {
+		return tr.tracer.task.TID
+	}
+	return 0
 }
 
 // id is the number of the task or process.

@@ -34,8 +34,10 @@ type Process struct {
 	leader *taskState                  // of the first task, also after it has ended
 
 	// Guarded by family.mu.
-	parent     *Process // nil for the first, and for those whose parent has ended
-	first      bool     // it is not the child of a guest
+	parent     *Process   // nil for the first, and for those whose parent has ended
+	first      bool       // it is not the child of a guest
+	forker     *taskState // the task of the parent that has made it
+	tracees    []*Tracee  // of its tasks
 	pgrp, sid  int
 	tty        *tty           // the controlling terminal, nil for none
 	pidfds     map[*File]bool // that become readable at its end
@@ -204,6 +206,11 @@ func (p *Process) Alone(t *emu.Task) {
 		return
 	}
 	p.K.unregister(ts)
+	p.K.family.mu.Lock()
+	if tr := p.leader.tracee; tr != nil {
+		tr.unlink()
+	}
+	p.K.family.mu.Unlock()
 	old := p.leader.task
 	ts.vfork = p.leader.vfork
 	t.TID, p.leader = p.P.PID, ts

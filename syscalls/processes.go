@@ -258,7 +258,7 @@ func (f *family) exited(p *Process) (gone []*Process) {
 		if s := ch.prctl.deathSig; s != 0 {
 			_ = ch.enqueue(ch.leader, sigInfo{Signal: emu.Signal{No: unix.Signal(s), Code: siUser, PID: p.P.PID}}, true)
 		}
-		if ch.zombie && ch.tellEnd() {
+		if ch.zombie && !ch.leader.tracee.elsewhere() && ch.tellEnd() {
 			gone = append(gone, ch)
 		}
 	}
@@ -268,7 +268,9 @@ func (f *family) exited(p *Process) (gone []*Process) {
 	}
 	p.used = p.ownUsage()
 	addUsage(&p.used, &p.reaped)
-	if p.tellEnd() {
+	if tr := p.leader.tracee; tr.elsewhere() {
+		tr.ended(p.status(), p.childInfo(unix.SIGCHLD)) // the parent's turn comes when that has waited
+	} else if p.tellEnd() {
 		gone = append(gone, p)
 	}
 	for _, q := range gone {
@@ -319,6 +321,9 @@ func (k *Kernel) forget(p *Process) {
 
 // remove is forget with mu held; released is to follow.
 func (f *family) remove(p *Process) {
+	if tr := p.leader.tracee; tr != nil {
+		tr.unlink()
+	}
 	delete(f.procs, p.P.PID)
 	if q := p.parent; q != nil {
 		q.children = slices.DeleteFunc(q.children, func(o *Process) bool { return o == p })

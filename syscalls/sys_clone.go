@@ -205,9 +205,9 @@ func (c *Ctx) child(pid int, a cloneArgs) (*Process, error) {
 	}
 	q := c.P.copy(ep, a.flags)
 	q.exitSignal = a.exit
-	q.parent = c.P
+	q.parent, q.forker = c.P, c.task()
 	if a.flags&unix.CLONE_PARENT != 0 {
-		q.parent, q.exitSignal = c.P.parent, c.P.exitSignal
+		q.parent, q.forker, q.exitSignal = c.P.parent, c.P.forker, c.P.exitSignal
 	}
 	return q, nil
 }
@@ -284,6 +284,8 @@ func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 	k.clearTID(t, ts)
 	ts.leaveVfork()
 	k.unregister(ts)
+	k.orphanTracees(ts)
+	k.endedThread(ts)
 	if !group {
 		for _, o := range p.tasks() { // one may wait to be alone
 			select {

@@ -236,12 +236,15 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 // openProc opens a file of /proc whose content is ours; ok is false if the
 // host's is meant.
 func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
-	if p.proc.p == c.P && p.proc.path == "mem" {
+	if q := p.proc.p; q != nil && p.proc.path == "mem" {
+		if !c.MayTrace(q.leader.task) {
+			return nil, false, unix.EACCES
+		}
 		fd, err := contentFile("mem", nil, int(flags)&unix.O_ACCMODE)
 		if err != nil {
 			return nil, false, err
 		}
-		return &File{Host: fd, Path: "/proc/self/mem", kind: procMem, mem: &memFile{flags: flags}, large: true, like: "/proc/self/mem"}, true, nil
+		return &File{Host: fd, Path: "/proc/self/mem", kind: procMem, mem: &memFile{p: q, space: q.P.Space, flags: flags}, large: true, like: "/proc/self/mem"}, true, nil
 	}
 	like := p.proc.host()
 	data, ok, err := c.procFile(p.proc)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 )
 
@@ -435,40 +436,70 @@ func (c *Ctx) turnStructs(p []byte, name string) {
 	}
 }
 
-// memFile is an open /proc/self/mem.
+// memFile is an open /proc/PID/mem: the memory that the process had then.
 type memFile struct {
+	p     *Process
+	space *emu.Space
 	pos   int64
 	flags uint64 // of the host's open
 }
 
-// memRead reads the process's own memory whatever its protection.
+// memRead reads a process's memory whatever its protection.
 func (c *Ctx) memRead(f *File, b [][]byte, pos int64) (uint64, error) {
 	if f.mem.flags&unix.O_ACCMODE == unix.O_WRONLY {
 		return 0, unix.EBADF
 	}
-	return c.memMove(f, b, pos, c.Space().ReadAt)
+	return c.memMove(f, b, pos, false)
 }
 
 func (c *Ctx) memWrite(f *File, b [][]byte, pos int64) (uint64, error) {
 	if f.mem.flags&unix.O_ACCMODE == unix.O_RDONLY {
 		return 0, unix.EBADF
 	}
-	return c.memMove(f, b, pos, c.Space().WriteAt)
+	return c.memMove(f, b, pos, true)
 }
 
-func (c *Ctx) memMove(f *File, b [][]byte, pos int64, move func(p []byte, addr uint64) (int, error)) (uint64, error) {
+// reach calls move, which reads b from the memory of a process or writes it
+// there: ESRCH if that has ended.
+func (c *Ctx) reach(p *Process, b []byte, write bool, move func(b []byte) (int, error)) (n int, err error) {
+	if p == c.P {
+		return move(b)
+	}
+	tmp := make([]byte, len(b))
+	if write {
+		copy(tmp, b)
+	}
+	if !c.look(p, func() { n, err = move(tmp) }) {
+		return 0, unix.ESRCH
+	}
+	if !write {
+		copy(b, tmp[:n])
+	}
+	return n, err
+}
+
+func (c *Ctx) memMove(f *File, b [][]byte, pos int64, write bool) (uint64, error) {
+	m := f.mem
 	at := pos
 	if pos < 0 {
 		at = f.mem.pos
 	}
 	done := uint64(0)
 	for _, p := range b {
-		n, err := move(p, uint64(at))
+		n, err := c.reach(m.p, p, write, func(b []byte) (int, error) {
+			switch {
+			case m.p.P.Space != m.space: // it runs another program
+				return 0, nil
+			case write:
+				return m.space.WriteAt(b, uint64(at))
+			}
+			return m.space.ReadAt(b, uint64(at))
+		})
 		done, at = done+uint64(n), at+int64(n)
-		if err == nil {
+		if err == nil && n == len(p) {
 			continue
 		}
-		if done == 0 {
+		if done == 0 && err != nil && err != unix.ESRCH {
 			return 0, unix.EIO
 		}
 		break

@@ -27,7 +27,7 @@ var memRows = []Row{
 	{Name: "membarrier", Fn: sysMembarrier, Level: Full},
 	{Name: "process_vm_readv", Fn: func(c *Ctx) (uint64, error) { return c.processVM(false) }, Level: Partial, Note: ownVM},
 	{Name: "process_vm_writev", Fn: func(c *Ctx) (uint64, error) { return c.processVM(true) }, Level: Partial, Note: ownVM},
-	{Name: "process_madvise", Fn: sysProcessMadvise, Level: Partial, Note: ownVM},
+	{Name: "process_madvise", Fn: sysProcessMadvise, Level: Partial, Note: "only the caller's own memory"},
 	{Name: "pkey_alloc", Fn: func(*Ctx) (uint64, error) { return 0, unix.ENOSPC }, Level: Full},
 	{Name: "pkey_free", Fn: func(*Ctx) (uint64, error) { return 0, unix.EINVAL }, Level: Full},
 	{Name: "pkey_mprotect", Fn: sysPkeyMprotect, Level: Full},
@@ -35,7 +35,7 @@ var memRows = []Row{
 
 const (
 	noLock = "checked, but pages are not locked in memory"
-	ownVM  = "only the caller's own memory"
+	ownVM  = "only the memory of guests"
 )
 
 // memState is what a program has set up of its memory beside the mappings.

@@ -287,21 +287,27 @@ func (c *Ctx) processVM(write bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if pid != c.P.P.PID {
+	of := c.K.processOf(pid)
+	switch {
+	case of == nil:
 		if err := unix.Kill(pid, 0); err == unix.ESRCH || pid <= 0 {
 			return 0, unix.ESRCH
 		}
+		return 0, unix.EPERM
+	case !c.MayTrace(of.leader.task):
 		return 0, unix.EPERM
 	}
 	var done uint64
 	for _, r := range remote {
 		for r.size > 0 && len(local) > 0 {
 			n := int(min(uint64(len(local[0])), r.size))
-			move := c.Space().CopyIn
-			if write {
-				move = c.Space().CopyOut
-			}
-			if err := move(local[0][:n], r.addr); err != nil {
+			_, err := c.reach(of, local[0][:n], write, func(b []byte) (int, error) {
+				if write {
+					return len(b), of.P.Space.CopyOut(b, r.addr)
+				}
+				return len(b), of.P.Space.CopyIn(b, r.addr)
+			})
+			if err != nil {
 				if done > 0 {
 					return done, nil
 				}

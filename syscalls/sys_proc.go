@@ -27,6 +27,7 @@ var procRows = []Row{
 	{Name: "futex_time64", Fn: sysFutex64, Level: Full},
 	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Full},
 	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only PER_LINUX32 and READ_IMPLIES_EXEC have an effect"},
+	{Name: "ptrace", Fn: sysPtrace, Level: Partial, Note: "no hardware breakpoints, no PTRACE_SECCOMP_*, no PTRACE_PEEKSIGINFO"},
 	{Name: "prctl", Fn: sysPrctl, Level: Partial, Note: "what only one architecture or a special kernel has is EINVAL"},
 	{Name: "getpriority", Fn: sysGetpriority, Level: Full},
 	{Name: "setpriority", Fn: sysSetpriority, Level: Full},

@@ -96,7 +96,9 @@ type taskState struct {
 	masked  bool // saved is the mask to go back to (TIF_RESTORE_SIGMASK)
 	saved   sigset
 	restart restart
-	forced  forcedSignal // used by the task's goroutine only
+	tracee  *Tracee                   // under family.mu: nil if nobody traces it
+	left    atomic.Pointer[groupStop] // that a tracer has let it out of
+	forced  forcedSignal              // used by the task's goroutine only
 
 	alt      altStack
 	clearTID uint64        // set_tid_address
@@ -283,7 +285,7 @@ func (c *Ctx) interrupted() bool {
 	if !ts.alarm.Load() {
 		return false
 	}
-	if ts.woken.Load() || p.P.Group() != nil || p.P.Over(c.T) || p.stopping.Load() != nil {
+	if ts.woken.Load() || p.P.Group() != nil || p.P.Over(c.T) || p.stopOf(ts) != nil {
 		return true
 	}
 	p.sigMu.Lock()
@@ -355,6 +357,9 @@ func (k *Kernel) pending(t *emu.Task) error {
 			return err
 		} else if halted {
 			continue
+		}
+		if c := t.Controller(); c != nil { // it has come while the task was stopped
+			return k.traced(t, c)
 		}
 		si, ok := p.dequeue(ts)
 		if !ok {

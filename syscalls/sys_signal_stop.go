@@ -69,7 +69,7 @@ func (p *Process) halt(t *emu.Task, s *groupStop) error {
 	}
 	p.sigMu.Lock()
 	s.halted--
-	tell := !s.continued && t.Context().Err() == nil
+	tell := !s.continued && ts.left.Load() != s && t.Context().Err() == nil
 	s.continued = s.continued || tell
 	p.sigMu.Unlock()
 	if tell {
@@ -81,7 +81,7 @@ func (p *Process) halt(t *emu.Task, s *groupStop) error {
 // haltIfStopped halts a task whose process is stopped, if it is; the task may
 // have to end then, which ends the error's place too.
 func (p *Process) haltIfStopped(t *emu.Task) (halted bool, err error) {
-	s := p.stopping.Load()
+	s := p.stopOf(stateOf(t))
 	if s == nil || p.P.Group() != nil || p.P.Over(t) {
 		return false, nil
 	}
@@ -93,14 +93,23 @@ func (p *Process) haltIfStopped(t *emu.Task) (halted bool, err error) {
 	return true, err
 }
 
+// stopOf is the stop that a task of the process has to be in, nil for none.
+func (p *Process) stopOf(ts *taskState) *groupStop {
+	s := p.stopping.Load()
+	if s != nil && ts.left.Load() == s {
+		return nil
+	}
+	return s
+}
+
 // halted waits for the end of a stop; true is for a tracer that woke the task,
 // which is still stopped then.
 func (ts *taskState) halted(t *emu.Task, s *groupStop) bool {
 	if t.Schedule() != nil {
 		t.Await(emu.Wait{Until: emu.Never, Ready: func(bool) bool {
-			return gone(s.over) || ts.stays(t) || ts.woken.Load()
+			return gone(s.over) || ts.left.Load() == s || ts.stays(t) || ts.woken.Load()
 		}})
-		return !gone(s.over) && !ts.stays(t) && ts.woken.Swap(false)
+		return !gone(s.over) && ts.left.Load() != s && !ts.stays(t) && ts.woken.Swap(false)
 	}
 	for {
 		select {
@@ -109,7 +118,7 @@ func (ts *taskState) halted(t *emu.Task, s *groupStop) bool {
 		case <-ts.wake:
 		}
 		switch {
-		case ts.stays(t):
+		case ts.stays(t), ts.left.Load() == s:
 			return false
 		case ts.woken.Swap(false):
 			return true
@@ -143,10 +152,16 @@ func (p *Process) stopped(s *groupStop) error {
 func (p *Process) halts(no unix.Signal, still func() bool) error {
 	f := &p.K.family
 	f.mu.Lock()
+	told := p.leader.tracee != nil && !p.leader.tracee.elsewhere() // as the tracer
 	if still() {
-		p.halted, p.stopSignal, p.continued = true, no, false
+		p.halted, p.continued = true, false
+		if !told {
+			p.stopSignal = no
+		}
 	}
-	p.tellParent(cldStopped, int(no))
+	if !told {
+		p.tellParent(cldStopped, int(no))
+	}
 	f.mu.Unlock()
 	return p.K.stopWithGuests()
 }

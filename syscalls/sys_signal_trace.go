@@ -57,7 +57,7 @@ func (p *Process) broken(ts *taskState) bool {
 	if m == 0 {
 		return ts.woken.Load()
 	}
-	if p.stopping.Load() != nil {
+	if p.stopOf(ts) != nil {
 		return false
 	}
 	for ; m != 0; m &= m - 1 {
@@ -131,7 +131,7 @@ func (q *signalQueue) taken(s emu.Signal) sigInfo {
 }
 
 // Stopping implements emu.SignalQueue.
-func (q *signalQueue) Stopping() bool { return q.p.stopping.Load() != nil || q.p.P.Group() != nil }
+func (q *signalQueue) Stopping() bool { return q.p.stopOf(q.ts) != nil || q.p.P.Group() != nil }
 
 // push puts a signal before all others.
 func (q *sigQueue) push(si sigInfo) {

@@ -29,7 +29,7 @@ func (p *Process) tellEnd() (gone bool) {
 		return gone
 	}
 	d := q.Sig.get(unix.SIGCHLD)
-	gone = p.exitSignal == unix.SIGCHLD && (d.handler == sigIgn || d.flags&saNoCldWait != 0)
+	gone = p.exitSignal == unix.SIGCHLD && p.leader.tracee == nil && (d.handler == sigIgn || d.flags&saNoCldWait != 0)
 	p.selfReaped.Store(gone)
 	if p.exitSignal != 0 && !(gone && d.handler == sigIgn) {
 		_ = q.enqueue(q.leader, p.childInfo(p.exitSignal), true)
@@ -97,30 +97,55 @@ func (w *waitFor) matches(p *Process) bool {
 // waited is what a wait call has found.
 type waited struct {
 	p      *Process
-	code   int // CLD_EXITED and so on
-	status int // as siginfo has it
-	word   int // as wait(2) has it
+	tr     *Tracee // of a task that the caller traces
+	ended  bool    // and is to be taken out of the kernel
+	code   int     // CLD_EXITED and so on
+	status int     // as siginfo has it
+	word   int     // as wait(2) has it
 	rusage unix.Rusage
 }
 
+// id is the number that wait calls return.
+func (w *waited) id() int {
+	if w.tr != nil {
+		return w.tr.ts.task.TID
+	}
+	return w.p.P.PID
+}
+
 // take is what there is to tell of a child, which is told once unless w.keep
-// (wait_consider_task). family.mu is held.
-func (w *waitFor) take(p *Process) *waited {
-	switch {
-	case p.zombie && w.options&unix.WEXITED != 0:
-		si, s := p.childInfo(unix.SIGCHLD), p.status()
-		return &waited{p: p, code: si.Code, status: si.Status, word: s.Wait(), rusage: p.used}
-	case p.stopSignal != 0 && w.options&unix.WUNTRACED != 0:
+// (wait_consider_task); mine tells that nobody else is to be told of its end
+// first. family.mu is held.
+func (w *waitFor) take(p *Process, mine bool) *waited {
+	if found := w.takeEnd(p); found != nil && mine {
+		return found
+	}
+	if p.stopSignal != 0 && w.options&unix.WUNTRACED != 0 {
 		no := int(p.stopSignal)
 		if !w.keep {
 			p.stopSignal = 0
 		}
 		return &waited{p: p, code: cldStopped, status: no, word: no<<8 | 0x7f}
-	case p.continued && w.options&unix.WCONTINUED != 0:
-		p.continued = w.keep
-		return &waited{p: p, code: cldContinued, status: int(unix.SIGCONT), word: 0xffff}
 	}
-	return nil
+	return w.takeContinued(p)
+}
+
+// takeEnd is take for the end of a process.
+func (w *waitFor) takeEnd(p *Process) *waited {
+	if !p.zombie || w.options&unix.WEXITED == 0 {
+		return nil
+	}
+	si, s := p.childInfo(unix.SIGCHLD), p.status()
+	return &waited{p: p, ended: true, code: si.Code, status: si.Status, word: s.Wait(), rusage: p.used}
+}
+
+// takeContinued is take for the end of a stop.
+func (w *waitFor) takeContinued(p *Process) *waited {
+	if !p.continued || w.options&unix.WCONTINUED == 0 {
+		return nil
+	}
+	p.continued = w.keep
+	return &waited{p: p, code: cldContinued, status: int(unix.SIGCONT), word: 0xffff}
 }
 
 // find looks for a child that something is to be told of; some is whether
@@ -130,11 +155,21 @@ func (c *Ctx) findChild(w *waitFor) (found *waited, some bool, changed chan stru
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, ch := range c.P.children {
-		if !w.matches(ch) {
+		tr := ch.leader.tracee
+		if tr != nil && !tr.elsewhere() || !w.matches(ch) {
 			continue
 		}
 		some = true
-		if found = w.take(ch); found != nil {
+		if found = w.take(ch, tr == nil); found != nil {
+			return found, some, c.P.wait
+		}
+	}
+	for _, tr := range c.P.tracees {
+		if !w.traces(tr, c.task()) {
+			continue
+		}
+		some = true
+		if found = w.takeTracee(tr); found != nil {
 			break
 		}
 	}
@@ -149,8 +184,8 @@ func (c *Ctx) await4(w waitFor) (*waited, error) {
 		found, some, changed := c.findChild(&w)
 		switch {
 		case found != nil:
-			if found.p.isZombie() && !w.keep && found.code != cldStopped && found.code != cldContinued {
-				c.K.reap(found.p)
+			if found.ended && !w.keep {
+				c.K.collect(found)
 			}
 			return found, nil
 		case !some:
@@ -229,7 +264,7 @@ func (c *Ctx) wait4(pid int, statusp uint64, options uint32, rusage uint64) (uin
 			return 0, err
 		}
 	}
-	return uint64(ch.p.P.PID), nil
+	return uint64(ch.id()), nil
 }
 
 func sysWaitid(c *Ctx) (uint64, error) {
@@ -298,7 +333,7 @@ func (c *Ctx) putWaited(addr uint64, ch *waited) error {
 	var si sigInfo
 	if ch != nil {
 		si = ch.p.childInfo(unix.SIGCHLD)
-		si.Code, si.Status = ch.code, ch.status
+		si.Code, si.Status, si.PID = ch.code, ch.status, ch.id()
 	}
 	l := c.A.Layout["siginfo"]
 	im := si.image(c.A)

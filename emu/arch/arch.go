@@ -36,6 +36,7 @@ type Arch struct {
 	Engine Engine
 	Start  Start
 	ABI    ABI
+	Ptrace Ptrace
 
 	// Sysnum is the system call table by rising number, Layout the structures
 	// of the kernel ABI by their kernel names, Const the constants whose values

@@ -35,30 +35,6 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// Guests have no ptrace: the ledger says so of its behaviours.
-func TestNoPtrace(t *testing.T) {
-	for _, i := range isas {
-		t.Run(i.name, func(t *testing.T) {
-			const traceMe, pokeUser, attach, sysemu, getSiginfo = 0, 6, 16, 31, 0x4202
-			for _, request := range []int{traceMe, pokeUser, attach, sysemu, getSiginfo} {
-				g := newGuest(t, context.Background(), i, hooktest.Program{
-					{Kind: hooktest.Call, Name: "ptrace", Args: []any{request, hooktest.Self, 0, 0}}, {Kind: hooktest.Call, Name: "exit_group", Args: []any{0}},
-				})
-				var errno unix.Errno
-				e, err := g.Task.Attach(hooks.AttachCreate, &hooks.Ops{SyscallExit: func(_ *hooks.Call, s *hooks.Syscall) hooks.Resume {
-					_, errno = s.Result()
-					return hooks.Run
-				}}, nil)
-				require.NoError(t, err)
-				require.NoError(t, e.SetEvents(hooks.EventSyscallExit))
-				_, err = g.Run()
-				require.NoError(t, err)
-				require.Equal(t, unix.ENOSYS, errno)
-			}
-		})
-	}
-}
-
 // The cases of job control run as the child of another guest: when the first is
 // stopped, this process is.
 func TestStoppedGuests(t *testing.T) {

@@ -20,11 +20,11 @@ var Ledger = map[int]Absence{
 	96:  {"engines write memory as it is; breakpoints that guests do not see are package stepper's", []string{"stepper/toy/toy_test.go:TestBreakpoints"}},
 	110: {"views belong to the architectures", []string{"emu/arch/x86/sets_test.go:TestCompatView", "emu/arch/arm64/arch_test.go:TestCompatView", "emu/arch/ppc/sets_test.go:TestCompatGPR"}},
 	111: {"what a register set takes belongs to the architectures", []string{"emu/arch/x86/sets_test.go:TestSelectors", "emu/arch/arm64/arch_test.go:TestGeneralSet", "emu/arch/arm/arch_test.go:TestGeneralSet"}},
-	112: {"requests are ptrace's", noPtrace},
-	113: {"PTRACE_GETSIGINFO is ptrace's", noPtrace},
+	112: {"requests are ptrace's: testdata/libc/trace.c", guests},
+	113: {"PTRACE_GETSIGINFO is ptrace's: testdata/libc/trace.c", guests},
 	114: {"core files are the kernel's", []string{"core_test.go:TestCoreNotes"}},
 }
 
 const here = "hooks/hooktest/step_test.go:"
 
-var noPtrace = []string{"hooks/hooktest/guest_test.go:TestNoPtrace"}
+var guests = []string{"libc_test.go:TestLibc"}

@@ -39,8 +39,9 @@ var ARM = &arch.Arch{
 		Status:  cpsr,
 		Trap:    trap,
 	},
-	Start: start,
-	ABI:   abi,
+	Start:  start,
+	ABI:    abi,
+	Ptrace: ptrace,
 
 	Sysnum: sysnumARM,
 	Layout: layoutARM,

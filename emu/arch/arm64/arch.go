@@ -35,8 +35,9 @@ var ARM64 = &arch.Arch{
 		Reserve: &arch.Reserve{Code: []byte{0x20, 0x7c, 0x5f, 0x88}, Base: ucnum.ARM64_REG_X1},
 		Trap:    trap,
 	},
-	Start: start,
-	ABI:   abi,
+	Start:  start,
+	ABI:    abi,
+	Ptrace: arch.Ptrace{SysEmu: 31, SysEmuStep: 32},
 
 	Sysnum: sysnumARM64,
 	Layout: layoutARM64,
