@@ -185,7 +185,7 @@ func (p *Process) queue(ts *taskState, si sigInfo, shared bool) error {
 		p.flush(sigs(unix.SIGCONT))
 	}
 	d := p.Sig.get(si.No)
-	if d.ignores(si.No) && !(ts.blocked|ts.real).has(si.No) && !p.wanted(si.No) {
+	if d.ignores(si.No) && !(ts.blocked | ts.real).has(si.No) && !p.wanted(si.No) {
 		return nil
 	}
 	q := &ts.pend

@@ -11,7 +11,7 @@ import (
 )
 
 // TestFileLimit: a guest may have as many files open as the limit says that
-// utemu was started with. Only a privileged utemu can have some beyond.
+// utemu was started with. Only who may raise the limit has some for utemu beyond.
 func TestFileLimit(t *testing.T) {
 	const limit = 200
 	guest := filepath.Join(t.TempDir(), "files")
@@ -29,7 +29,7 @@ func TestFileLimit(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, []int{limit, limit}, []int{soft, hard})
 	require.Equal(t, "Too", why, "%s", out)
-	if os.Geteuid() == 0 {
+	if raise := fmt.Sprintf("ulimit -n %d && ulimit -n %d", limit, limit+1); exec.Command("sh", "-c", raise).Run() == nil {
 		require.Equal(t, limit, n)
 	}
 	require.LessOrEqual(t, n, limit)
