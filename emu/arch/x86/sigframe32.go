@@ -106,6 +106,7 @@ func setup32(c arch.CPU, m arch.UserMem, f *arch.SigFrame) error {
 	if err := m.CopyOut(img, at); err != nil {
 		return err
 	}
+	resetFPU(c, 8)
 	var info, uc uint64
 	if f.Siginfo {
 		info, uc = at+rtInfo32, at+rtUC32

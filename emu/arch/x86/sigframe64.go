@@ -64,6 +64,7 @@ func setup64(c arch.CPU, m arch.UserMem, f *arch.SigFrame) error {
 	if err := m.CopyOut(img, at); err != nil {
 		return err
 	}
+	resetFPU(c, 16)
 	c.SetReg(rdi, uint64(f.No))
 	c.SetReg(rax, 0)
 	c.SetReg(rsi, at+rtInfo64)
