@@ -93,6 +93,7 @@ var libcPrograms = map[string]libcProgram{
 	"dl.c":       {dynamic: true, plugin: "dl_plugin.c", flags: []string{"-rdynamic"}},
 	"locale.c":   {order: true},
 	"library.cc": {slow: true},
+	"fetraps.c":  {x87: true, flags: []string{"-msse2", "-mfpmath=sse", "-frounding-math", "-fno-builtin"}},
 	"fenv.c":     {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"integer.c":  {flags: []string{"-latomic"}},
 	"rounding.c": {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},

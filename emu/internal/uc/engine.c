@@ -582,7 +582,28 @@ static int limit_at(struct ue *e, uint64_t pc)
 #define LINGER 1000
 
 // needs_hook tells whether somebody looks at each instruction.
-static bool needs_hook(const struct ue *e) { return !e->shim || e->counting || e->nsites != 0 || (e->trace & UE_TRACE_INSN); }
+static bool needs_hook(const struct ue *e)
+{
+	return !e->shim || e->counting || e->nsites != 0 || (e->trace & UE_TRACE_INSN) || e->unmasked;
+}
+
+void ue_hook_again(struct ue *e)
+{
+	halt(e, UE_UNHOOK, pc_of(e));
+	ue_shim_leave();
+}
+
+// trapped ends a run for an exception that the instruction before the one at pc
+// has raised, or that is due at pc.
+static bool trapped(struct ue *e, uint64_t pc)
+{
+	int no = ue_x86_trap(e, pc);
+	if (no == 0)
+		return false;
+	e->stop.intno = no;
+	halt(e, UE_INTR, no == UE_X86_XM ? e->at : pc);
+	return true;
+}
 
 // leaves_hook ends a run that has had a hook for long enough without need.
 static bool leaves_hook(struct ue *e, uint64_t pc)
@@ -604,6 +625,8 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 			note_insn(e, pc, size);
 		return;
 	}
+	if (e->unmasked && trapped(e, pc))
+		return;
 	bool first = e->first;
 	e->first = false;
 	// A store to its own block is begun, and run again in a block of its own:
@@ -1025,6 +1048,7 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 {
 	ue_unpark(e);
 	for (;;) {
+		e->unmasked = ue_x86_unmasked(e);
 		bound(e, limit, stops, nstops, how);
 		uc_err r = want(e);
 		if (r != UC_ERR_OK)

@@ -190,6 +190,10 @@ struct ue {
 	uint32_t fills, tlb;    // fills since the last growth, assumed entries
 
 	// trace
+	// Floating point exceptions of x86 that are not masked, floatx86.c.
+	bool unmasked;
+	uint8_t xmm[16 * 64]; // before the instruction that runs
+
 	// Floating point of 64-bit PowerPC, float.c.
 	bool computed;  // there has been some where it is wrong
 	uint64_t fpscr; // as float.c left it
@@ -317,9 +321,14 @@ struct ue_x86_places {
 	uint32_t sse, x87;         // exceptions collected
 	uint32_t top, tags;        // of the stack
 	uint32_t st, st_size;      // its registers, and how far one is from the next
+	uint32_t xmm;              // registers of SSE
 };
 void ue_x86_found(const struct ue_x86_places *p);
 uint32_t ue_x86_env(struct ue *e);
+bool ue_x86_unmasked(struct ue *e); // tells whether there are exceptions that trap
+enum { UE_X86_MF = 16, UE_X86_XM = 19 };
+int ue_x86_trap(struct ue *e, uint64_t pc); // the exception before the instruction at pc, or 0
+void ue_hook_again(struct ue *e); // leaves translated code at the PC, to go on with a hook on each instruction
 void ue_x86_take(struct ue *e); // brings what has been raised to MXCSR and the status word
 
 // Trace records from the shim.

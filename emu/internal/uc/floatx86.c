@@ -105,6 +105,84 @@ static inline void put_flush(uint8_t *env)
 	env[at.x87 + FLUSH_TO_ZERO] = 0;
 }
 
+// ---- exceptions that are not masked
+
+// With one of those the engine has a hook on each instruction, which looks at
+// what the one before has raised: the library raises nothing. An instruction of
+// SSE is to be as if it had not run, so the hook keeps its registers; one of x87
+// has run, and the next that is not for control alone traps.
+
+enum { MASKS_SHIFT = 7 }; // of MXCSR, from the exceptions on
+
+static inline uint32_t unmasked_sse(const uint8_t *env) { return ~(*(uint32_t *)(env + at.mxcsr) >> MASKS_SHIFT) & EXCEPTIONS; }
+
+static inline uint32_t unmasked_x87(const uint8_t *env) { return ~*(uint16_t *)(env + at.fpcw) & EXCEPTIONS; }
+
+bool ue_x86_unmasked(struct ue *e)
+{
+	if (e->arch != UC_ARCH_X86 || e->state == NULL || !at.found)
+		return false;
+	const uint8_t *env = (uint8_t *)e->state + at.env;
+	return (unmasked_sse(env) | unmasked_x87(env)) != 0;
+}
+
+// masks is called by an instruction that has changed masks, with its place in
+// translated code: where the hook is missing now, it is run once more with it.
+static void masks(void *env, uintptr_t ra)
+{
+	struct ue *e = ue_now.e;
+	if (e == NULL || !at.found || e->state == NULL)
+		return;
+	e->unmasked = ue_x86_unmasked(e);
+	if (e->unmasked && e->shim && !e->code_on && !e->stopped && ue_shim_restore_at(ra))
+		ue_hook_again(e);
+}
+
+// waits tells whether the instruction at pc is one of x87 that looks for
+// exceptions first.
+static bool waits(struct ue *e, uint64_t pc)
+{
+	uint8_t b[16] = {0};
+	int n = 0;
+	while (n < 15 && uc_mem_read(e->uc, pc + n, &b[n], 1) == UC_ERR_OK)
+		n++;
+	int i = 0;
+	while (i < n && (b[i] == 0x66 || b[i] == 0x67 || b[i] == 0x2e || b[i] == 0x36 || b[i] == 0x3e || b[i] == 0x26 ||
+			 (b[i] & 0xfe) == 0x64 || (e->mode == UC_MODE_64 && (b[i] & 0xf0) == 0x40)))
+		i++;
+	if (i + 1 >= n || (b[i] & 0xf8) != 0xd8)
+		return false; // FWAIT has a function of its own
+	int reg = b[i + 1] >> 3 & 7;
+	bool memory = b[i + 1] < 0xc0;
+	switch (b[i]) {
+	case 0xd9: // FNSTENV, FNSTCW
+		return !memory || reg < 6;
+	case 0xdb: // FNCLEX, FNINIT
+		return b[i + 1] != 0xe2 && b[i + 1] != 0xe3;
+	case 0xdd: // FNSAVE, FNSTSW
+		return !memory || reg < 6;
+	case 0xdf: // FNSTSW AX
+		return b[i + 1] != 0xe0;
+	}
+	return true;
+}
+
+int ue_x86_trap(struct ue *e, uint64_t pc)
+{
+	uint8_t *env = (uint8_t *)e->state + at.env;
+	if (seen(env[at.sse]) & unmasked_sse(env)) {
+		memcpy(env + at.xmm, e->xmm, sizeof e->xmm);
+		take(env);
+		return UE_X86_XM;
+	}
+	if ((*(uint16_t *)(env + at.fpsw) | seen(env[at.x87])) & unmasked_x87(env) && waits(e, pc)) {
+		take(env);
+		return UE_X86_MF;
+	}
+	memcpy(e->xmm, env + at.xmm, sizeof e->xmm);
+	return 0;
+}
+
 REAL(void, update_mxcsr_status_x86_64, (void *));
 void NAME(update_mxcsr_status_x86_64)(void *env)
 {
@@ -118,6 +196,15 @@ void NAME(helper_ldmxcsr_x86_64)(void *env, uint32_t v)
 	take(env);
 	real_helper_ldmxcsr_x86_64(env, v);
 	put_flush(env); // a static library does not come by the function above
+	masks(env, (uintptr_t)__builtin_return_address(0));
+}
+
+REAL(void, helper_fldcw_x86_64, (void *, uint32_t));
+void NAME(helper_fldcw_x86_64)(void *env, uint32_t v)
+{
+	take(env);
+	real_helper_fldcw_x86_64(env, v);
+	masks(env, (uintptr_t)__builtin_return_address(0));
 }
 
 // STMXCSR is translated into a load of MXCSR, with no function to be called. A
@@ -306,7 +393,7 @@ bool ue_x86_bind(void)
 	       FIND(helper_fstenv_x86_64) & FIND(helper_fldenv_x86_64) & FIND(helper_fsave_x86_64) &
 	       FIND(helper_frstor_x86_64) & FIND(helper_fxsave_x86_64) & FIND(helper_fxrstor_x86_64) &
 	       FIND(helper_xsave_x86_64) & FIND(helper_xsaveopt_x86_64) & FIND(helper_xrstor_x86_64) &
-	       FIND(helper_ldmxcsr_x86_64) & FIND(update_mxcsr_status_x86_64) & FIND(helper_fnstsw_x86_64) & FIND(helper_rsm_x86_64) &
+	       FIND(helper_ldmxcsr_x86_64) & FIND(helper_fldcw_x86_64) & FIND(update_mxcsr_status_x86_64) & FIND(helper_fnstsw_x86_64) & FIND(helper_rsm_x86_64) &
 	       FIND(tcg_gen_callN_x86_64) & FIND(tcg_gen_op3_x86_64) & FIND(helper_rcpps_x86_64) &
 	       FIND(helper_rcpss_x86_64) & FIND(helper_rsqrtps_x86_64) & FIND(helper_rsqrtss_x86_64) &
 	       FIND(helper_roundps_xmm_x86_64) & FIND(helper_roundpd_xmm_x86_64) &

@@ -70,7 +70,7 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_fctiwuz_ppc64 -Wl,--wrap=helper_fctiwz -Wl,--wrap=helper_fctiwz_ppc
 #cgo LDFLAGS: -Wl,--wrap=helper_fctiwz_ppc64 -Wl,--wrap=helper_fdiv_ST0_FT0_x86_64 -Wl,--wrap=helper_fdiv_STN_ST0_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_fdivr_ST0_FT0_x86_64 -Wl,--wrap=helper_fdivr_STN_ST0_x86_64
-#cgo LDFLAGS: -Wl,--wrap=helper_fisttl_ST0_x86_64 -Wl,--wrap=helper_fisttll_ST0_x86_64 -Wl,--wrap=helper_fldenv_x86_64
+#cgo LDFLAGS: -Wl,--wrap=helper_fisttl_ST0_x86_64 -Wl,--wrap=helper_fisttll_ST0_x86_64 -Wl,--wrap=helper_fldcw_x86_64 -Wl,--wrap=helper_fldenv_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_fldl_FT0_x86_64 -Wl,--wrap=helper_fldl_ST0_x86_64 -Wl,--wrap=helper_flds_FT0_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_flds_ST0_x86_64 -Wl,--wrap=helper_float_check_status -Wl,--wrap=helper_fninit_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_fnstsw_x86_64 -Wl,--wrap=helper_fpatan_x86_64 -Wl,--wrap=helper_fprem1_x86_64

@@ -79,6 +79,7 @@ func (p *x86Prober) places() (at C.struct_ue_x86_places) {
 	at.tags = off(p.register(ucnum.X86_REG_FPTAG, 8, 0xcccc, 0x3333, 0x0100010001000100, 0x0001000100010001))
 	at.st = off(p.stack(0))
 	at.st_size = off(p.stack(1)) - at.st
+	at.xmm = off(p.vector())
 	one := math.Float32bits(1)
 	at.sse = off(p.raised(ucnum.X86_REG_MXCSR,
 		[]byte{0xf3, 0x0f, 0x10, 0x03, 0xf3, 0x0f, 0x5e, 0x43, 0x04}, // movss (%rbx),%xmm0; divss 4(%rbx),%xmm0
@@ -152,6 +153,14 @@ func (p *x86Prober) stack(i int) int {
 	return p.find("the x87 stack", v, func() {
 		p.set(ucnum.X86_REG_FPSW, 0)
 		p.err = errors.Join(p.err, p.e.SetRegBytes(ucnum.X86_REG_ST0+i, v))
+	})
+}
+
+// vector finds the first register of SSE.
+func (p *x86Prober) vector() int {
+	v := []byte{0x13, 0x24, 0x35, 0x46, 0x57, 0x68, 0x79, 0x8a, 0x9b, 0xac, 0xbd, 0xce, 0xdf, 0xe0, 0xf1, 0x02}
+	return p.find("the SSE registers", v, func() {
+		p.err = errors.Join(p.err, p.e.SetRegBytes(ucnum.X86_REG_XMM0, v))
 	})
 }
 
