@@ -593,16 +593,11 @@ void ue_hook_again(struct ue *e)
 	ue_shim_leave();
 }
 
-// trapped ends a run for an exception that the instruction before the one at pc
-// has raised, or that is due at pc.
-static bool trapped(struct ue *e, uint64_t pc)
+// trap ends a run for an exception of the instruction at pc.
+static void trap(struct ue *e, int no, uint64_t pc)
 {
-	int no = ue_x86_trap(e, pc);
-	if (no == 0)
-		return false;
 	e->stop.intno = no;
-	halt(e, UE_INTR, no == UE_X86_XM ? e->at : pc);
-	return true;
+	halt(e, UE_INTR, pc);
 }
 
 // leaves_hook ends a run that has had a hook for long enough without need.
@@ -625,8 +620,10 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 			note_insn(e, pc, size);
 		return;
 	}
-	if (e->unmasked && trapped(e, pc))
+	if (e->unmasked && ue_x86_raised(e)) {
+		trap(e, UE_X86_XM, e->at); // the instruction before this one
 		return;
+	}
 	bool first = e->first;
 	e->first = false;
 	// A store to its own block is begun, and run again in a block of its own:
@@ -658,6 +655,10 @@ static void on_code(uc_engine *uc, uint64_t pc, uint32_t size, void *p)
 	}
 	if (leaves_hook(e, pc))
 		return;
+	if (e->unmasked && ue_x86_due(e, pc)) {
+		trap(e, UE_X86_MF, pc);
+		return;
+	}
 	e->first = false;
 	if (size == 2 && e->arch == UC_ARCH_ARM)
 		note_it(e, pc);

@@ -327,7 +327,8 @@ void ue_x86_found(const struct ue_x86_places *p);
 uint32_t ue_x86_env(struct ue *e);
 bool ue_x86_unmasked(struct ue *e); // tells whether there are exceptions that trap
 enum { UE_X86_MF = 16, UE_X86_XM = 19 };
-int ue_x86_trap(struct ue *e, uint64_t pc); // the exception before the instruction at pc, or 0
+bool ue_x86_raised(struct ue *e); // tells whether the instruction before was to be #XM, which it takes back
+bool ue_x86_due(struct ue *e, uint64_t pc); // tells whether the one at pc is #MF; else it is about to run
 void ue_hook_again(struct ue *e); // leaves translated code at the PC, to go on with a hook on each instruction
 void ue_x86_take(struct ue *e); // brings what has been raised to MXCSR and the status word
 

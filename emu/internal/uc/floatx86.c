@@ -167,20 +167,25 @@ static bool waits(struct ue *e, uint64_t pc)
 	return true;
 }
 
-int ue_x86_trap(struct ue *e, uint64_t pc)
+bool ue_x86_raised(struct ue *e)
 {
 	uint8_t *env = (uint8_t *)e->state + at.env;
-	if (seen(env[at.sse]) & unmasked_sse(env)) {
-		memcpy(env + at.xmm, e->xmm, sizeof e->xmm);
-		take(env);
-		return UE_X86_XM;
-	}
+	if (!(seen(env[at.sse]) & unmasked_sse(env)))
+		return false;
+	memcpy(env + at.xmm, e->xmm, sizeof e->xmm);
+	take(env);
+	return true;
+}
+
+bool ue_x86_due(struct ue *e, uint64_t pc)
+{
+	uint8_t *env = (uint8_t *)e->state + at.env;
 	if ((*(uint16_t *)(env + at.fpsw) | seen(env[at.x87])) & unmasked_x87(env) && waits(e, pc)) {
 		take(env);
-		return UE_X86_MF;
+		return true;
 	}
 	memcpy(e->xmm, env + at.xmm, sizeof e->xmm);
-	return 0;
+	return false;
 }
 
 REAL(void, update_mxcsr_status_x86_64, (void *));
