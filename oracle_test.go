@@ -64,14 +64,31 @@ func TestOracle(t *testing.T) {
 	}
 }
 
-// oracleRun compares a program, most steps at most.
-func oracleRun(t *testing.T, start func(oracle.Program) (oracle.Process, error), path string, most uint64) oracle.Report {
+// TestOracleHelpers: the kernel's helpers of ARM, which qemu-user runs as a whole,
+// are one step.
+func TestOracleHelpers(t *testing.T) {
+	for _, isa := range []string{"arm", "thumb"} {
+		rep := oracleRun(t, oracle.StartQemu, filepath.Join("stepper/steptest/guests", isa, "code"), 0, "helpers")
+		require.NotZero(t, rep.Explained["registers that a helper of the kernel's may change"])
+	}
+}
+
+// TestOracleDescriptors: what a program opens has the same number under the stub
+// of qemu-user, whose sockets have some.
+func TestOracleDescriptors(t *testing.T) {
+	// So many steps open the file; later calls fail otherwise in qemu-user.
+	oracleRun(t, oracle.StartQemu, "testdata/bins/ppc/mapfile", 150, "testdata/bins/ppc/hello")
+}
+
+// oracleRun compares a program, most steps at most; its argument is a folder of
+// its own if none is given.
+func oracleRun(t *testing.T, start func(oracle.Program) (oracle.Process, error), path string, most uint64, args ...string) oracle.Report {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	ours, err := oracle.NewCapture(nil)
 	require.NoError(t, err)
 	defer ours.Release()
-	args := []string{path, t.TempDir()}
+	args = append([]string{path, t.TempDir()}[:2-min(len(args), 1)], args...)
 	m, err := utemu.Load(utemu.Config{Path: path, Args: args, Env: libcEnv, Stdin: ours.Files[0], Stdout: ours.Files[1], Stderr: ours.Files[2], Stock: stock})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, m.Close()) }()

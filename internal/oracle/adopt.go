@@ -3,6 +3,7 @@ package oracle
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
@@ -32,6 +33,25 @@ var own = map[uint64]bool{
 	atSysinfo: true, atSysinfoEhdr: true,
 	34: true, 35: true, 36: true, 37: true, 40: true, 41: true, 42: true, 43: true, 44: true, 45: true, 46: true, 47: true, // caches
 	51: true, // AT_MINSIGSTKSZ
+}
+
+// hold takes descriptors of a guest, so that its own get the numbers that they
+// get on the other side.
+func hold(p *emu.Process, l []int) (release func(), err error) {
+	guest, ok := p.OS.(interface{ SetFile(int, *os.File) error })
+	if !ok || len(l) == 0 {
+		return func() {}, nil
+	}
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range l {
+		if err := guest.SetFile(n, f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return func() { f.Close() }, nil
 }
 
 // entry is one of the auxiliary vector; at is where it lies.

@@ -46,6 +46,7 @@ const (
 	whyPlace  = "addresses"
 	whyHost   = "names and limits of the machine"
 	whyStat   = "descriptors are of different pipes"
+	whyDirs   = "positions in directories"
 	whyRandom = "random bytes"
 	whyQemu   = "qemu-user does not have it"
 )
@@ -72,7 +73,12 @@ var calls = map[string]call{
 	"clock_getres":    {why: whyTime, out: []output{{arg: 1, name: "timespec"}}},
 	"times":           {why: whyTime, result: true, out: []output{{arg: 0, name: "tms"}}},
 	"getrusage":       {why: whyTime, out: []output{{arg: 1, name: "rusage"}}},
-	"sysinfo":         {why: whyHost, out: []output{{arg: 0, name: "sysinfo"}}},
+	// What is left of their timeouts.
+	"select": {why: whyTime, out: []output{{arg: 4, name: "timeval"}}}, "_newselect": {why: whyTime, out: []output{{arg: 4, name: "timeval"}}},
+	"pselect6": {why: whyTime, out: []output{{arg: 4, name: "timespec"}}}, "pselect6_time64": {why: whyTime, out: []output{{arg: 4, size: 16}}},
+	"ppoll": {why: whyTime, out: []output{{arg: 2, name: "timespec"}}}, "ppoll_time64": {why: whyTime, out: []output{{arg: 2, size: 16}}},
+
+	"sysinfo": {why: whyHost, out: []output{{arg: 0, name: "sysinfo"}}},
 
 	"getrandom":  {why: whyRandom, out: []output{{arg: 0}}},
 	"uname":      {why: whyHost, out: []output{{arg: 0, size: 6 * 65}}},
@@ -87,6 +93,8 @@ var calls = map[string]call{
 	"newfstatat": {why: whyStat, out: []output{{arg: 2, name: "stat"}}}, "fstatat64": {why: whyStat, out: []output{{arg: 2, name: "stat64"}}},
 	"statx":    {why: whyStat, out: []output{{arg: 4, size: 256}}},
 	"readlink": {why: whyHost, result: true, out: []output{{arg: 1}}}, "readlinkat": {why: whyHost, result: true, out: []output{{arg: 2}}},
+
+	"getdents": {why: whyDirs, out: []output{{arg: 1}}}, "getdents64": {why: whyDirs, out: []output{{arg: 1}}},
 
 	"exit": {last: true}, "exit_group": {last: true},
 }
@@ -146,5 +154,7 @@ var undefined = map[string]uint64{
 	"rol": fOF, "ror": fOF, "rcl": fOF, "rcr": fOF,
 	"bsf": fCF | fOF | fSF | fAF | fPF, "bsr": fCF | fOF | fSF | fAF | fPF, "tzcnt": fOF | fSF | fAF | fPF, "lzcnt": fOF | fSF | fAF | fPF,
 	"bt": fOF | fSF | fAF | fPF, "bts": fOF | fSF | fAF | fPF, "btr": fOF | fSF | fAF | fPF, "btc": fOF | fSF | fAF | fPF,
+	// Cleared by CPUs, left alone by the library.
+	"fcomi": fOF | fSF | fAF, "fcomip": fOF | fSF | fAF, "fucomi": fOF | fSF | fAF, "fucomip": fOF | fSF | fAF,
 	"aaa": fOF | fSF | fZF | fPF, "aas": fOF | fSF | fZF | fPF, "aad": fOF | fAF | fCF, "aam": fOF | fAF | fCF, "daa": fOF, "das": fOF,
 }

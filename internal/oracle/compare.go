@@ -58,7 +58,9 @@ type session struct {
 	calls []made
 	put   []saved // registers of the emulator to be put back
 	diff  *Difference
-	err   error
+
+	helped bool // the step was one over a helper of the kernel's
+	err    error
 }
 
 // made is a system call that the oracle has made.
@@ -84,6 +86,13 @@ func Compare(ctx context.Context, g *emu.Target, p Process, cfg Config) (Report,
 	}
 	if err := adopt(g, p); err != nil {
 		return s.rep, nil, err
+	}
+	if h, ok := p.(Holder); ok {
+		release, err := hold(g.Task().Proc, h.Held())
+		if err != nil {
+			return s.rep, nil, err
+		}
+		defer release()
 	}
 	g.Task().UpdateTracer(func(old emu.Tracer) emu.Tracer { return entries{old, s} })
 	for cfg.Max == 0 || s.rep.Steps < cfg.Max {
@@ -368,11 +377,14 @@ func (s *session) step() (stepper.Stop, error) {
 		s.rep.Ended = "the program has called execve"
 		return st, nil
 	}
+	if st, err = s.helper(from, st); err != nil {
+		return st, err
+	}
 	s.st = &st
 	if err := s.follow(st); err != nil {
 		return st, err
 	}
-	if err := errors.Join(s.outputs(), s.cleared()); err != nil {
+	if err := errors.Join(s.outputs(), s.cleared(), s.environment()); err != nil {
 		return st, err
 	}
 	if err := s.ctx.Err(); err != nil { // it may have been killed for that
@@ -383,6 +395,29 @@ func (s *session) step() (stepper.Stop, error) {
 	}
 	s.diff = s.differ(st, from)
 	return st, nil
+}
+
+// helper goes on to the end of a function in a page that every process has,
+// which qemu-user runs as a whole.
+func (s *session) helper(from uint64, st stepper.Stop) (_ stepper.Stop, err error) {
+	a := s.g.Arch()
+	s.helped = s.p.Qemu() && provided(a, from)
+	for s.helped && st.Why == stepper.Stepped && provided(a, st.PC) {
+		if st, err = s.cfg.Strategy.Step(s.ctx, s.g, s.cfg.Mode); err != nil {
+			return st, err
+		}
+	}
+	return st, nil
+}
+
+// provided tells whether an address is in a page that every process has.
+func provided(a *arch.Arch, at uint64) bool {
+	for _, p := range a.Start.Pages {
+		if at-p.Addr < emu.PageSize {
+			return true
+		}
+	}
+	return false
 }
 
 // follow brings the oracle to where the emulator is.

@@ -3,7 +3,9 @@ package oracle
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/utemu/utemu/emu"
@@ -73,6 +75,8 @@ func (s *session) explain(d *Difference) bool {
 		switch {
 		case machine != "":
 			why[machine] = true
+		case s.helped && s.scratch(r):
+			why["registers that a helper of the kernel's may change"] = true
 		case slices.Contains(wrong, r.Name):
 			why[mistake] = true
 		case r.Name == "eflags" && (r.Values[0]^r.Values[1])&arithmetic&^flags == 0:
@@ -89,6 +93,14 @@ func (s *session) explain(d *Difference) bool {
 		s.rep.Explained[w]++
 	}
 	return true
+}
+
+// scratch tells whether a helper of the kernel's may leave a register so. Of its
+// result it is said whether it is 0.
+func (s *session) scratch(d stepper.RegDifference) bool {
+	a := s.g.Arch()
+	reg, _ := a.RegByName(d.Name)
+	return reg.ID != a.ABI.Ret || d.Values[0] != 0 && d.Values[1] != 0
 }
 
 // zeroed is how much DC ZVA of qemu's CPU models clears at most.
@@ -121,6 +133,64 @@ func (s *session) cleared() error {
 		}
 	}
 	return nil
+}
+
+// environments are instructions that store the environment of the x87 FPU, by
+// size. CPUs differ in whether its pointers are those of the last instruction, and
+// in what is in the halves of words that are reserved.
+var environments = map[string]int{"fnstenv": 28, "fnsave": 108, "fxsave": 512}
+
+// environment gives the oracle the emulator's of those.
+func (s *session) environment() error {
+	if s.last.Exited {
+		return nil
+	}
+	for k := range s.ran {
+		size := environments[s.mnemonic(&s.ran[k])]
+		at, ok := s.operand(s.text(&s.ran[k]))
+		if size == 0 || !ok {
+			continue
+		}
+		x, y := make([]byte, size), make([]byte, size)
+		if _, err := s.g.Mem().ReadAt(x, at); err != nil {
+			return nil // it has faulted
+		}
+		if err := s.read(y, at); err != nil || bytes.Equal(x, y) {
+			return err
+		}
+		s.rep.Explained["environment of the FPU"]++
+		if _, err := s.p.WriteAt(x, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memoryOperand is one of x86: displacement, base, index and scale.
+var memoryOperand = regexp.MustCompile(`^\S+ (-?0x[0-9a-f]+)?\(%(\w+)(?:,%(\w+),(\d))?\)$`)
+
+// operand is the address of the only operand of an x86 instruction, of one that
+// has not changed the registers.
+func (s *session) operand(text string) (uint64, bool) {
+	m := memoryOperand.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	a := s.g.Arch()
+	disp, _ := strconv.ParseInt(m[1], 0, 64)
+	at := uint64(disp)
+	scale, _ := strconv.ParseUint(m[4], 10, 8)
+	for k, by := range []uint64{2: 1, 3: scale} {
+		if by == 0 {
+			continue
+		}
+		r, ok := a.RegByName(m[k])
+		if !ok || r.ID == a.PC {
+			return 0, false
+		}
+		at += s.g.Regs().Reg(r.ID) * by
+	}
+	return a.Addr(at), true
 }
 
 func (s *session) text(i *arch.Insn) string     { return text(s.g.Arch(), i) }

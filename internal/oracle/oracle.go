@@ -29,7 +29,7 @@ type Process interface {
 	Regs() *Regs
 	// Step runs i, the instruction at the PC. A signal that the last stop told
 	// of is delivered first. If i is a system call, or opens an atomic sequence
-	// that the emulator has run as one step, to is where that is expected to
+	// or a helper that the emulator has run as one step, to is where that is expected to
 	// lead; 0 is unknown.
 	Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error)
 	// Qemu tells that it is qemu-user, with its own mistakes.
@@ -43,6 +43,9 @@ type Process interface {
 	// Close ends the process.
 	Close() error
 }
+
+// Holder is a Process that has descriptors of its own, among the program's.
+type Holder interface{ Held() []int }
 
 // Blocker is a Process that can step by blocks itself.
 type Blocker interface {

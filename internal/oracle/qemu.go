@@ -83,6 +83,20 @@ func (q *qemu) start(path string, p Program) error {
 	return q.describe()
 }
 
+// Held implements Holder: the sockets of the stub are the program's to see.
+func (q *qemu) Held() (l []int) {
+	ents, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", q.pid))
+	if err != nil {
+		return nil // it has ended, which will show
+	}
+	for _, e := range ents {
+		if n, err := strconv.Atoi(e.Name()); err == nil && n > 2 {
+			l = append(l, n)
+		}
+	}
+	return l
+}
+
 // connect waits for the socket.
 func (q *qemu) connect(socket string) error {
 	deadline := time.Now().Add(qemuTimeout)
@@ -176,7 +190,7 @@ func (q *qemu) Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error) 
 	}
 	defer context.AfterFunc(ctx, q.c.Shutdown)()
 	how := "s"
-	run := i.Is(arch.IsSyscall) || i.Is(arch.IsLoadLink) && to != 0 && to != q.regs.arch.After(*i).PC
+	run := i.Is(arch.IsSyscall) || (i.Is(arch.IsLoadLink) || provided(q.regs.arch, i.PC)) && to != 0 && to != q.regs.arch.After(*i).PC
 	if run {
 		how = "c"
 		if err := q.done("Z0,%x,%d", to, q.regs.arch.MinInsn); err != nil {
