@@ -300,7 +300,11 @@ var threadCases = []Case{
 // examineChild looks at a held child, and changes it, in a callback of its
 // parent.
 func examineChild(e *Env, flags int, line string) {
-	e.Make(Program{call("clone", flags, "child"), call("getppid"), exit(3), mark("child"), exit(0), mark("other"), call("getppid"), exit(0)})
+	end := Program{exit(0)}
+	if flags != 0 {
+		end = asleep // the parent's exit is the process's
+	}
+	e.Make(append(Program{call("clone", flags, "child"), call("getppid"), exit(3), mark("child"), exit(0), mark("other"), call("getppid")}, end...))
 	hold, child := e.held("B", hooks.EventSyscallEntry, nil, line)
 	var b *hooks.Engine
 	a := e.Attach("A", hooks.EventClone|hooks.EventSyscall, both(hold, both(on("syscall_entry getppid", act(hooks.Stop)), on1("syscall_exit getppid", func(r *Report) {
