@@ -120,19 +120,26 @@ func (s *session) cleared() error {
 			continue
 		}
 		at := s.g.Regs().Reg(reg.ID) &^ (zeroed - 1)
-		x, y := make([]byte, zeroed), make([]byte, zeroed)
-		if _, err := s.g.Mem().ReadAt(x, at); err != nil {
-			return err
-		}
-		if err := s.read(y, at); err != nil || bytes.Equal(x, y) {
-			return err
-		}
-		s.rep.Explained["dc zva: qemu-aarch64 clears more than it says"]++
-		if _, err := s.p.WriteAt(x, at); err != nil {
+		if err := s.same(at, zeroed, "dc zva: qemu-aarch64 clears more than it says"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// same gives the oracle the emulator's memory, which counts as explained if it
+// differs.
+func (s *session) same(at uint64, size int, why string) error {
+	x, y := make([]byte, size), make([]byte, size)
+	if _, err := s.g.Mem().ReadAt(x, at); err != nil {
+		return err
+	}
+	if err := s.read(y, at); err != nil || bytes.Equal(x, y) {
+		return err
+	}
+	s.rep.Explained[why]++
+	_, err := s.p.WriteAt(x, at)
+	return err
 }
 
 // environments are instructions that store the environment of the x87 FPU, by
@@ -151,15 +158,10 @@ func (s *session) environment() error {
 		if size == 0 || !ok {
 			continue
 		}
-		x, y := make([]byte, size), make([]byte, size)
-		if _, err := s.g.Mem().ReadAt(x, at); err != nil {
+		if _, err := s.g.Mem().ReadAt(make([]byte, size), at); err != nil {
 			return nil // it has faulted
 		}
-		if err := s.read(y, at); err != nil || bytes.Equal(x, y) {
-			return err
-		}
-		s.rep.Explained["environment of the FPU"]++
-		if _, err := s.p.WriteAt(x, at); err != nil {
+		if err := s.same(at, size, "environment of the FPU"); err != nil {
 			return err
 		}
 	}
