@@ -18,7 +18,7 @@ import (
 )
 
 // scheduleTargets are the compilers whose programs the tests of schedules run.
-var scheduleTargets = map[string]libcTarget{"ppc": libcTargets[6], "thumb": libcTargets[3]}
+var scheduleTargets = map[string]libcTarget{"ppc": libcTargetOf("ppc"), "thumb": libcTargetOf("thumb")}
 
 // schedulePrograms are the programs, with arguments.
 var schedulePrograms = map[string][]string{

@@ -18,12 +18,8 @@ import (
 	"github.com/utemu/utemu/emu"
 )
 
-// hostExecTargets are the guests of TestHostExec, by their compilers.
-var hostExecTargets = map[string]string{
-	"x86_64": "x86_64-linux-gnu-gcc",
-	"ppc":    "powerpc-linux-gnu-gcc",
-	"arm":    "arm-linux-gnueabihf-gcc",
-}
+// hostExecTargets are the guests of TestHostExec.
+var hostExecTargets = []string{"x86_64", "ppc", "arm"}
 
 // hostExecPrograms compiles the program of the host, and makes the folder in
 // which the guest is to find what it executes.
@@ -31,16 +27,18 @@ func hostExecPrograms(t *testing.T) (native, dir string) {
 	base := t.TempDir()
 	native, dir = filepath.Join(base, "native"), filepath.Join(base, "dir")
 	require.NoError(t, os.Mkdir(dir, 0o777))
-	compile(t, "gcc", "testdata/hostexec/native.c", native, "-static")
-	compile(t, "gcc", "testdata/hostexec/native.c", filepath.Join(base, "broken"), "-Wl,--dynamic-linker=/nowhere/ld.so")
+	for out, link := range map[string]string{native: "-static", filepath.Join(base, "broken"): "-Wl,--dynamic-linker=/nowhere/ld.so"} {
+		b, err := os.ReadFile(libcCompile(t, "../hostexec/native.c", libcTargetOf("x86_64"), []string{"-O1", link}))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(out, b, 0o755))
+	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "script"), []byte("#!"+native+" report  x\n"), 0o755))
 	return native, dir
 }
 
-func compile(t *testing.T, cc, src, out string, flags ...string) {
-	t.Helper()
-	text, err := exec.Command(cc, append(flags, "-O1", "-o", out, src)...).CombinedOutput()
-	require.NoError(t, err, "%s", text)
+// hostExecGuest compiles the guest.
+func hostExecGuest(t *testing.T, target string) string {
+	return libcCompile(t, "../hostexec/guest.c", libcTargetOf(target), []string{"-O1", "-static", "-pthread"})
 }
 
 // unbreak puts back what the guest changes in its folder.
@@ -55,20 +53,15 @@ func unbreak(t *testing.T, dir string) {
 // the guest, is what there is to see natively.
 func TestHostExec(t *testing.T) {
 	native, dir := hostExecPrograms(t)
-	guest := func(t *testing.T, cc string) string {
-		path := filepath.Join(t.TempDir(), "guest")
-		compile(t, cc, "testdata/hostexec/guest.c", path, "-static", "-pthread")
-		return path
-	}
 	unbreak(t, dir)
-	want, err := exec.Command(guest(t, hostExecTargets["x86_64"]), dir, native, "all").Output()
+	want, err := exec.Command(hostExecGuest(t, "x86_64"), dir, native, "all").Output()
 	require.NoError(t, err, "%s", want)
 	require.Contains(t, string(want), "relative script: exit 0\n")
 	require.NotContains(t, string(want), "emulated")
-	for target, cc := range hostExecTargets {
+	for _, target := range hostExecTargets {
 		t.Run(target, func(t *testing.T) {
 			unbreak(t, dir)
-			path := guest(t, cc)
+			path := hostExecGuest(t, target)
 			out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 			require.NoError(t, err)
 			defer out.Close()
@@ -80,7 +73,7 @@ func TestHostExec(t *testing.T) {
 			require.Equal(t, string(want), string(b))
 		})
 		t.Run(target+"/first", func(t *testing.T) {
-			path := guest(t, cc)
+			path := hostExecGuest(t, target)
 			for _, tc := range []struct {
 				args []string
 				want emu.Status
@@ -114,8 +107,7 @@ func hostExecRun(t *testing.T, c utemu.Config) (emu.Status, error) {
 // leave nothing is.
 func TestHostExecSysroot(t *testing.T) {
 	native, dir := hostExecPrograms(t)
-	path := filepath.Join(t.TempDir(), "guest")
-	compile(t, hostExecTargets["x86_64"], "testdata/hostexec/guest.c", path, "-static", "-pthread")
+	path := hostExecGuest(t, "x86_64")
 	run := func(allow bool, sysroot string) string {
 		var out bytes.Buffer
 		m, err := utemu.Load(utemu.Config{
@@ -163,8 +155,7 @@ func (l *lives) Death(*emu.Task)           { l.seen = append(l.seen, "death") }
 // TestHostExecTraced: a tracer sees the exec, the exit and the death.
 func TestHostExecTraced(t *testing.T) {
 	native, dir := hostExecPrograms(t)
-	path := filepath.Join(t.TempDir(), "guest")
-	compile(t, hostExecTargets["ppc"], "testdata/hostexec/guest.c", path, "-static", "-pthread")
+	path := hostExecGuest(t, "ppc")
 	m, err := utemu.Load(utemu.Config{Path: path, Args: []string{path, dir, native, "exec", "native", "exit", "9"}, AllowHostExec: true, Stock: stock})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, m.Close()) }()
@@ -179,8 +170,7 @@ func TestHostExecTraced(t *testing.T) {
 // TestHostExecCancel: the end of the context ends a program of the host.
 func TestHostExecCancel(t *testing.T) {
 	native, dir := hostExecPrograms(t)
-	path := filepath.Join(t.TempDir(), "guest")
-	compile(t, hostExecTargets["ppc"], "testdata/hostexec/guest.c", path, "-static", "-pthread")
+	path := hostExecGuest(t, "ppc")
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()

@@ -57,6 +57,11 @@ var libcTargets = []libcTarget{
 		vector: []string{"-maltivec"}, sysroot: "/usr/powerpc64-linux-gnu", big: true, noPIE: true},
 }
 
+// libcTargetOf is the target of a name.
+func libcTargetOf(name string) libcTarget {
+	return libcTargets[slices.IndexFunc(libcTargets, func(t libcTarget) bool { return t.name == name })]
+}
+
 // libcLink is a way to link a program.
 type libcLink struct {
 	name  string

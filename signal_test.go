@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,26 +18,14 @@ import (
 	"github.com/utemu/utemu/emu"
 )
 
-// sigTargets are the compilers of the signal programs, by target.
-var sigTargets = map[string][]string{
-	"x86_64":  {"x86_64-linux-gnu-gcc"},
-	"i386":    {"i686-linux-gnu-gcc"},
-	"arm":     {"arm-linux-gnueabihf-gcc", "-marm"},
-	"thumb":   {"arm-linux-gnueabihf-gcc", "-mthumb"},
-	"aarch64": {"aarch64-linux-gnu-gcc"},
-	"ppc":     {"powerpc-linux-gnu-gcc"},
-	"ppc64":   {"powerpc64-linux-gnu-gcc"},
-}
+// sigTargets are the targets of the signal programs.
+var sigTargets = []string{"x86_64", "i386", "arm", "thumb", "aarch64", "ppc", "ppc64"}
 
 // sigBuild compiles a program of testdata/libc.
 func sigBuild(t *testing.T, target, name string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), name)
-	cc := sigTargets[target]
-	args := append(append([]string{}, cc[1:]...), "-O1", "-static", "-fwrapv", "-o", out, filepath.Join("testdata/libc", name+".c"))
-	text, err := exec.Command(cc[0], args...).CombinedOutput()
-	require.NoError(t, err, "%s", text)
-	return out
+	to := libcTargetOf(target)
+	return libcCompile(t, name+".c", to, append(slices.Clone(to.flags), "-O1", "-static"))
 }
 
 // sigRun runs a program to its end.
@@ -60,7 +47,7 @@ func sigRun(t *testing.T, path string, args ...string) (emu.Status, string) {
 // faults that cannot be escaped end the program by SIGSEGV, and nothing else.
 func TestSignalHostile(t *testing.T) {
 	modes := []string{"wipe", "gone", "return", "nostack", "nostack2", "blocked", "ignored", "again"}
-	for target := range sigTargets {
+	for _, target := range sigTargets {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			path := sigBuild(t, target, "sighostile")
@@ -76,50 +63,66 @@ func TestSignalHostile(t *testing.T) {
 	}
 }
 
-// TestSignalStorm interrupts computations ten thousand times.
+// TestSignalStorm interrupts computations ten thousand times, with -short a
+// thousand times.
 func TestSignalStorm(t *testing.T) {
+	times := "10000"
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		times = "1000"
 	}
-	st, out := sigRun(t, sigBuild(t, "i386", "sigstorm"), "10000")
+	st, out := sigRun(t, sigBuild(t, "i386", "sigstorm"), times)
 	require.Equal(t, emu.Status{}, st, out)
 }
 
 // TestSignalHost: signals that are sent to the host process reach the guest's
 // handlers.
 func TestSignalHost(t *testing.T) {
-	for target := range sigTargets {
+	for _, target := range sigTargets {
 		t.Run(target, func(t *testing.T) {
 			path := sigBuild(t, target, "sighostile")
-			r, w, err := os.Pipe()
-			require.NoError(t, err)
-			defer r.Close()
-			m, err := utemu.Load(utemu.Config{Path: path, Args: []string{path, t.TempDir(), "host"}, Stdin: strings.NewReader(""), Stdout: w, Stock: stock})
-			require.NoError(t, err)
-			type end struct {
-				st  emu.Status
-				err error
-			}
-			done := make(chan end, 1)
-			go func() {
-				st, err := m.Run(t.Context())
-				w.Close()
-				done <- end{st, err}
-			}()
-			require.NoError(t, r.SetReadDeadline(time.Now().Add(time.Minute)))
-			in := bufio.NewReader(r)
-			line := func() string { s, _ := in.ReadString('\n'); return s }
-			require.Equal(t, "ready\n", line())
+			g := startGuest(t, path, t.TempDir(), "host")
+			require.Equal(t, "ready\n", g.line())
 			for _, s := range []unix.Signal{unix.SIGUSR1, unix.SIGWINCH, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, 40} {
 				require.NoError(t, unix.Kill(os.Getpid(), s))
-				require.Equal(t, fmt.Sprintf("got %d\n", int(s)), line())
+				require.Equal(t, fmt.Sprintf("got %d\n", int(s)), g.line())
 			}
-			got := <-done
-			require.NoError(t, got.err)
-			require.Equal(t, emu.Status{}, got.st)
-			_, err = io.Copy(io.Discard, in)
-			require.NoError(t, err)
-			require.NoError(t, m.Close())
+			require.Equal(t, emu.Status{}, g.end())
 		})
+	}
+}
+
+// startedGuest is a program that runs beside the test, which reads its lines.
+type startedGuest struct {
+	line func() string // "" at the end
+	end  func() emu.Status
+}
+
+// startGuest runs a program.
+func startGuest(t *testing.T, args ...string) startedGuest {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { r.Close() })
+	require.NoError(t, r.SetReadDeadline(time.Now().Add(time.Minute)))
+	m, err := utemu.Load(utemu.Config{Path: args[0], Args: args, Stdin: strings.NewReader(""), Stdout: w, Stock: stock})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	var st emu.Status
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		st, err = m.Run(t.Context())
+		w.Close()
+		done <- err
+	}()
+	in := bufio.NewReader(r)
+	return startedGuest{
+		line: func() string { s, _ := in.ReadString('\n'); return s },
+		end: func() emu.Status {
+			require.NoError(t, <-done)
+			_, err := io.Copy(io.Discard, in)
+			require.NoError(t, err)
+			return st
+		},
 	}
 }
