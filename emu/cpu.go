@@ -3,6 +3,7 @@ package emu
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/utemu/utemu/emu/arch"
@@ -32,6 +33,7 @@ type CPU struct {
 	bare  bare
 
 	parked  uint64  // the PC of the engine's run, if it is parked
+	calling bool    // it is parked at a system call, parked is what comes behind
 	core    uc.File // the core registers, in the order of Arch.Regs
 	valid   bool    // core has the engine's values, or newer ones
 	some    uint64  // where it has not: those of them that it has, by bits
@@ -88,13 +90,14 @@ func (c *CPU) load() {
 	if c.valid {
 		return
 	}
-	i := c.index[c.arch.PC]
-	pc := c.core.Vals[i]
+	var known [64]uint64
+	copy(known[:], c.core.Vals)
 	c.eng.Regs(c.core.IDs, c.core.Vals)
-	if c.some&(1<<i) != 0 { // the engine has an older one
-		c.core.Vals[i] = pc
+	for s := c.some; s != 0; s &= s - 1 { // the engine may have older ones
+		i := bits.TrailingZeros64(s)
+		c.core.Vals[i] = known[i]
 	}
-	c.valid, c.some, c.core.Dirty = true, 0, 0
+	c.valid, c.some = true, 0
 }
 
 // forget drops what is known of registers, because the engine has others.
@@ -136,7 +139,8 @@ func (c *CPU) Reg(id regset.ID) uint64 {
 	case i < 0:
 		return 0
 	case i < c.arch.Core:
-		if c.some&(1<<i) == 0 {
+		if !c.valid && c.some&(1<<i) == 0 {
+			c.core.Asked |= 1 << i // by a system call, so another may follow
 			c.load()
 		}
 		return c.core.Vals[i]
@@ -157,12 +161,12 @@ func (c *CPU) SetReg(id regset.ID, v uint64) {
 	switch {
 	case i < 0:
 	case i < c.arch.Core:
-		c.load()
 		if c.arch.Regs[i].Bits == 32 {
 			v &= 0xffffffff
 		}
 		c.core.Vals[i] = v
 		c.core.Dirty |= 1 << i
+		c.some |= 1 << i
 	case c.arch.Regs[i].UC == arch.UCHidden:
 		c.setHiddenReg(id, v)
 	case c.arch.Regs[i].UC == arch.UCSoft:
@@ -373,17 +377,29 @@ func (c *CPU) enter(l uc.Limit) (st uc.Stop, err error) {
 	if c.waits() && (l.Insns != 0 || len(l.Stops) != 0 || l.Taken || c.eng.Planted()) {
 		st, err = c.eng.ContinueFile(l, &c.core)
 	} else {
-		c.load()
-		pc := c.core.Vals[i]
+		pc := c.Reg(c.arch.PC)
+		on := c.calling && pc == c.parked
 		if f := c.arch.Engine.PC; f != nil {
+			on = on && c.core.Dirty&(1<<c.index[c.arch.Engine.Status]) == 0
 			pc = f(c)
 		}
 		c.core.Dirty &^= 1 << i // the run starts there
-		st, err = c.eng.RunFile(pc, l, &c.core)
+		st, err = c.eng.RunFile(pc, l, &c.core, on)
 	}
-	c.core.Dirty = 0
+	c.core.Dirty, c.calling = 0, false
 	c.valid, c.some = true, 0
+	if c.eng.AtException() {
+		c.core.Vals[i] = st.PC
+		c.valid, c.some = false, c.core.Asked|1<<i
+	}
 	return st, err
+}
+
+// called notes that the engine's last run has come to a system call, behind
+// which it goes on at pc.
+func (c *CPU) called(pc uint64) {
+	c.SetReg(c.arch.PC, pc)
+	c.parked, c.calling = pc, c.eng.AtException()
 }
 
 // stopped notes where a run has stopped. Of a parked one the other registers

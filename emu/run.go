@@ -264,7 +264,7 @@ func (t *Task) exception(e arch.Exception) error {
 	}
 	switch trap.Kind {
 	case arch.TrapSyscall:
-		cpu.SetReg(cpu.arch.PC, trap.PC)
+		cpu.called(trap.PC)
 		if err := t.syscall(); err != nil {
 			return err
 		}

@@ -52,20 +52,22 @@ static bool interrupted(struct ue *e)
 
 // ---- exceptions
 
-static void on_intr(uc_engine *uc, uint32_t no, void *p)
+// except stops the run for an exception, after which it mostly goes on: at a
+// system call.
+static void except(struct ue *e, int kind, uint32_t no)
 {
-	struct ue *e = p;
 	if (e->stopped)
 		return;
+	uint64_t pc = pc_of(e);
 	e->stop.intno = no;
-	halt(e, UE_INTR, pc_of(e));
+	if (!e->code_on && ue_park_at_exception(e, kind, pc))
+		return;
+	halt(e, kind, pc);
 }
 
-static void on_syscall(uc_engine *uc, void *p)
-{
-	struct ue *e = p;
-	halt(e, UE_SYSCALL, pc_of(e));
-}
+static void on_intr(uc_engine *uc, uint32_t no, void *p) { except(p, UE_INTR, no); }
+
+static void on_syscall(uc_engine *uc, void *p) { except(p, UE_SYSCALL, 0); }
 
 static void on_sysenter(uc_engine *uc, void *p)
 {
@@ -1069,6 +1071,12 @@ uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, 
 			return r;
 		pc = pc_of(e) | thumb(e);
 	}
+}
+
+bool ue_goes_on(struct ue *e)
+{
+	e->unmasked = ue_x86_unmasked(e);
+	return e->at_exception && !needs_hook(e) && !__atomic_load_n(&e->interrupt, __ATOMIC_RELAXED);
 }
 
 uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how)

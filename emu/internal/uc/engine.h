@@ -161,8 +161,10 @@ struct ue {
 	uint64_t next; // address after the instruction that runs
 
 	// A run on a stack of its own, park.c. It is parked inside of the hook on
-	// each instruction, before the one at stop.pc; unpark has it end there.
+	// each instruction, before the one at stop.pc, or of that for exceptions;
+	// unpark has it end there.
 	bool parked, unpark;
+	bool at_exception; // parked in the hook for exceptions, where registers but the PC can be set
 	bool wrote; // to a page with code: the run is not to go on with the block it is in
 	void *stack, *inner, *outer; // where the run's stack and its caller's were left
 	size_t stack_size;
@@ -249,8 +251,12 @@ struct ue_saved {
 uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim);
 uc_err ue_close(struct ue *e);
 uc_err ue_run(struct ue *e, uint64_t pc, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
-// ue_run_on goes on with a run that is parked; there must be a limit.
+// ue_run_on goes on with a run that is parked; there must be a limit, unless it
+// is parked at an exception.
 uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t nstops, int how);
+// ue_goes_on tells whether a run that is parked at an exception can go on, without
+// limits.
+bool ue_goes_on(struct ue *e);
 uc_err ue_drive(struct ue *e); // from start on until the run ends
 // ue_now_ns is the time on the clock of a guest in slices, else false.
 bool ue_now_ns(uint64_t *ns);
@@ -261,6 +267,7 @@ void ue_interrupt(struct ue *e);
 uc_err ue_run_apart(struct ue *e); // ue_drive on a stack of its own: e->parked, or it has ended
 void ue_go_on(struct ue *e);       // the same from where it is parked
 bool ue_park(struct ue *e);        // called by the run: it is true where the run is to go on
+bool ue_park_at_exception(struct ue *e, int kind, uint64_t pc); // the same at an exception
 void ue_unpark(struct ue *e);      // ends a parked run
 void ue_stack_free(struct ue *e);
 uc_err ue_get(struct ue *e, int *ids, uint64_t *vals, int n);

@@ -25,10 +25,10 @@ type guest struct {
 
 // guests are the kinds of CPU there are, by name of their code in code_test.go.
 var guests = map[string]guest{
-	"x86_64": {Config: Config{Arch: ucnum.ARCH_X86, Mode: ucnum.MODE_64, Model: -1}, setup: noSetup,
+	"x86_64": {Config: Config{Arch: ucnum.ARCH_X86, Mode: ucnum.MODE_64, Model: -1}, setup: setupX86,
 		value: ucnum.X86_REG_RAX, base: ucnum.X86_REG_RBX, count: ucnum.X86_REG_RCX, result: ucnum.X86_REG_RDX,
 		mark: ucnum.X86_REG_RSI, sum: ucnum.X86_REG_RSI, sp: ucnum.X86_REG_RSP, state: ucnum.X86_REG_EFLAGS},
-	"i386": {Config: Config{Arch: ucnum.ARCH_X86, Mode: ucnum.MODE_32, Model: -1}, setup: noSetup,
+	"i386": {Config: Config{Arch: ucnum.ARCH_X86, Mode: ucnum.MODE_32, Model: -1}, setup: setupX86,
 		value: ucnum.X86_REG_EAX, base: ucnum.X86_REG_EBX, count: ucnum.X86_REG_ECX, result: ucnum.X86_REG_EDX,
 		mark: ucnum.X86_REG_ESI, sum: ucnum.X86_REG_ESI, sp: ucnum.X86_REG_ESP, state: ucnum.X86_REG_EFLAGS},
 	"arm":   armGuest(false),
@@ -53,7 +53,11 @@ func ppcGuest(mode int) guest {
 		mark: ucnum.PPC_REG_7, sum: ucnum.PPC_REG_10, sp: ucnum.PPC_REG_1, state: ucnum.PPC_REG_CR}
 }
 
-func noSetup(testing.TB, *Engine) {}
+// setupX86 masks floating point exceptions, as FNINIT and a reset do.
+func setupX86(t testing.TB, e *Engine) {
+	require.NoError(t, e.SetReg(ucnum.X86_REG_FPCW, 0x37f))
+	require.NoError(t, e.SetReg(ucnum.X86_REG_MXCSR, 0x1f80))
+}
 
 // setupARM turns on VFP and goes to user mode, with the Z flag set so that
 // what is conditional on EQ runs.

@@ -3,6 +3,10 @@
 // instruction. A run that goes on from there costs a change of stacks, a tenth
 // of what it takes the library to end a run and to begin another. Whatever
 // else is to be done with the engine ends the parked run first.
+//
+// A run that comes to an exception waits in the hook for that: most are system
+// calls, behind which it goes on. There the block has been left, so registers
+// can be set.
 #include "engine.h"
 
 #include <stdlib.h>
@@ -111,6 +115,19 @@ bool ue_park(struct ue *e)
 	ue_x86_take(e);
 	ue_swap(&e->inner, e->outer);
 	return !e->unpark;
+}
+
+bool ue_park_at_exception(struct ue *e, int kind, uint64_t pc)
+{
+	if (e->sliced || e->nlost != 0)
+		return false;
+	e->wrote = false; // what the block has written to is left
+	e->stop.kind = kind;
+	e->stop.pc = pc;
+	e->at_exception = true;
+	bool on = ue_park(e);
+	e->at_exception = false;
+	return on;
 }
 
 void ue_go_on(struct ue *e)

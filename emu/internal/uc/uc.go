@@ -83,6 +83,7 @@ type File struct {
 	IDs   []int32
 	Vals  []uint64
 	Dirty uint64
+	Asked uint64 // those that are wanted at exceptions, by bits
 }
 
 // CP addresses an ARM coprocessor or AArch64 system register.

@@ -85,7 +85,10 @@ func (e *Engine) SetState([]byte) error { return ErrUnavailable }
 func (e *Engine) Run(uint64, Limit) (Stop, error) { return Stop{}, ErrUnavailable }
 
 // RunFile returns ErrUnavailable.
-func (e *Engine) RunFile(uint64, Limit, *File) (Stop, error) { return Stop{}, ErrUnavailable }
+func (e *Engine) RunFile(uint64, Limit, *File, bool) (Stop, error) { return Stop{}, ErrUnavailable }
+
+// AtException returns false.
+func (e *Engine) AtException() bool { return false }
 
 // Parked is false.
 func (e *Engine) Parked() bool { return false }
