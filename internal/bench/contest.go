@@ -51,7 +51,7 @@ func (c command) run(guest []string) (result, error) {
 }
 
 // contest is the median of each competitor's seconds over some rounds, least
-// their minimum. All must print the same.
+// their minimum.
 func contest(cs []command, guest []string, rounds int) ([]float64, error) {
 	return contestBy(median, cs, guest, rounds)
 }
@@ -61,6 +61,21 @@ func least(cs []command, guest []string, rounds int) ([]float64, error) {
 }
 
 func contestBy(of func([]float64) float64, cs []command, guest []string, rounds int) ([]float64, error) {
+	times, err := race(cs, guest, rounds)
+	return each(of, times), err
+}
+
+// each is of each competitor's seconds.
+func each(of func([]float64) float64, times [][]float64) []float64 {
+	out := make([]float64, len(times))
+	for i, l := range times {
+		out[i] = of(l)
+	}
+	return out
+}
+
+// race is each competitor's seconds in each round. All must print the same.
+func race(cs []command, guest []string, rounds int) ([][]float64, error) {
 	times := make([][]float64, len(cs))
 	var want []byte
 	for r := range rounds {
@@ -78,11 +93,7 @@ func contestBy(of func([]float64) float64, cs []command, guest []string, rounds 
 			times[i] = append(times[i], res.cpu.Seconds())
 		}
 	}
-	out := make([]float64, len(cs))
-	for i := range cs {
-		out[i] = of(times[i])
-	}
-	return out, nil
+	return times, nil
 }
 
 func median(l []float64) float64 {
