@@ -44,7 +44,7 @@ func traced(t *testing.T, c utemu.Config, tc trace.Config) ([]byte, *utemu.Machi
 func pcs(t *testing.T, b []byte) []uint64 {
 	t.Helper()
 	var l []uint64
-	require.NoError(t, trace.ReadPCs(bytes.NewReader(b), func(p []uint64) error {
+	require.NoError(t, trace.ReadPCs(bytes.NewReader(b), func(_ trace.Task, p []uint64) error {
 		l = append(l, p...)
 		return nil
 	}))

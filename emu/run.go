@@ -183,7 +183,7 @@ func (t *Task) once() error {
 // user takes the task to user mode and back.
 func (t *Task) user() error {
 	cpu, tr := t.Proc.cpu, t.Proc.tracing
-	if err := tr.start(cpu); err != nil {
+	if err := tr.start(t); err != nil {
 		return err
 	}
 	why, exc, err := t.run(t.limit())

@@ -486,7 +486,7 @@ func (g *Target) tell() (stepper.Stop, bool) {
 func (g *Target) run(l stepper.Limit) (stepper.Stop, bool, error) {
 	t := g.t
 	cpu, tr := t.Proc.cpu, t.Proc.tracing
-	if err := tr.start(cpu); err != nil {
+	if err := tr.start(t); err != nil {
 		return stepper.Stop{}, false, err
 	}
 	start := cpu.Reg(g.Arch().PC)

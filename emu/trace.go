@@ -87,6 +87,10 @@ const (
 	// TraceWatch tells that the block at A, which holds a watched address, is
 	// entered next.
 	TraceWatch
+	// TraceTask tells that the task with the number V, of the process with the
+	// number A, runs from now on: of the process's threads, or of one that has its
+	// memory (CLONE_VM).
+	TraceTask
 )
 
 // Ways in which a block is cut.
@@ -101,7 +105,7 @@ const (
 // call it.
 func (p *Process) SetTrace(t *Trace) {
 	p.tracing.want = t
-	p.tracing.set = false
+	p.tracing.set, p.tracing.on = false, taskNumbers{}
 }
 
 // TraceRegisters are the registers whose changes TraceRegs records: the core
@@ -119,15 +123,33 @@ func TraceRegisters(a *arch.Arch) []arch.Reg {
 // tracing is a process's trace.
 type tracing struct {
 	want *Trace
-	set  bool   // the engine knows
-	last *Trace // what the engine does
+	set  bool        // the engine knows
+	last *Trace      // what the engine does
+	on   taskNumbers // whose records come, as the sink knows
 }
 
-// start tells the engine what to record.
-func (t *tracing) start(c *CPU) error {
-	if t.set {
+type taskNumbers struct{ pid, tid int }
+
+// start tells the engine what to record, and the sink of whom, before k runs.
+func (t *tracing) start(k *Task) error {
+	if !t.set {
+		if err := t.tell(k.Proc.cpu); err != nil {
+			return err
+		}
+	}
+	if t.last == nil {
 		return nil
 	}
+	on := taskNumbers{k.Proc.PID, k.TID}
+	if t.on == on {
+		return nil
+	}
+	t.on = on
+	return t.last.Sink([]TraceRecord{{Kind: TraceTask, A: uint64(on.pid), V: uint64(on.tid)}})
+}
+
+// tell tells the engine what to record.
+func (t *tracing) tell(c *CPU) error {
 	t.set, t.last = true, t.want
 	if t.want == nil {
 		return c.eng.SetTrace(0, nil, nil)

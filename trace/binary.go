@@ -28,6 +28,7 @@ const (
 	tokExec         // a new program: name of the architecture, n, names of n registers
 	tokBlock        // a block was entered: address, size
 	tokEnd          // nothing follows
+	tokTask         // numbers of spans as the n-th of several tracers defines them, pid, tid: of what follows
 	tokSpan  = 16
 )
 
@@ -49,7 +50,6 @@ func (f *binaryFormat) bytes(s []byte) {
 func (f *binaryFormat) start(a *arch.Arch, regs []arch.Reg) {
 	if !f.started {
 		f.started = true
-		f.next = tokSpan
 		f.t.out.buf = append(f.t.out.buf, Magic...)
 	}
 	f.quick = nil
@@ -236,9 +236,12 @@ const maxBytes = 1 << 20
 
 // reader reads the tokens of a binary trace.
 type reader struct {
-	r     *bufio.Reader
-	err   error
-	spans [][]uint64 // addresses of their instructions
+	r      *bufio.Reader
+	err    error
+	task   Task
+	spans  [][]uint64            // addresses of their instructions
+	spaces map[uint64][][]uint64 // spans of the other tracers
+	space  uint64
 }
 
 func (r *reader) uint() uint64 {
@@ -263,11 +266,12 @@ func (r *reader) bytes() []byte {
 }
 
 // ReadPCs reads a binary trace and calls f with the addresses of the
-// instructions in the order in which they ran, some at a time; the slice is
-// valid during the call only. It returns ErrFormat for other files, ErrCut for
-// a trace without its end, and else the errors of r and f.
-func ReadPCs(r io.Reader, f func(pcs []uint64) error) error {
-	d := &reader{r: bufio.NewReaderSize(r, 1<<16)}
+// instructions in the order in which they ran, some at a time, and with their
+// task, which is zero in a trace of one process; the slice is valid during the
+// call only. It returns ErrFormat for other files, ErrCut for a trace without its
+// end, and else the errors of r and f.
+func ReadPCs(r io.Reader, f func(t Task, pcs []uint64) error) error {
+	d := &reader{r: bufio.NewReaderSize(r, 1<<16), spaces: map[uint64][][]uint64{}}
 	magic := make([]byte, len(Magic))
 	if _, err := io.ReadFull(d.r, magic); err != nil || string(magic) != Magic {
 		return ErrFormat
@@ -278,7 +282,7 @@ func ReadPCs(r io.Reader, f func(pcs []uint64) error) error {
 		case d.err != nil:
 			// Reported below.
 		case tok >= tokSpan && tok-tokSpan < uint64(len(d.spans)):
-			if err := f(d.spans[tok-tokSpan]); err != nil {
+			if err := f(d.task, d.spans[tok-tokSpan]); err != nil {
 				return err
 			}
 		case tok == tokEnd:
@@ -320,9 +324,18 @@ func (r *reader) skip(tok uint64) {
 	case tokBlock:
 		r.uint()
 		r.uint()
+	case tokTask:
+		r.turn(r.uint())
+		r.task = Task{int(r.uint()), int(r.uint())}
 	default:
 		r.err = fmt.Errorf("%w: token %d", ErrFormat, tok)
 	}
+}
+
+// turn goes on with the spans of another tracer.
+func (r *reader) turn(space uint64) {
+	r.spaces[r.space] = r.spans
+	r.space, r.spans = space, r.spaces[space]
 }
 
 func (r *reader) define() {

@@ -34,7 +34,7 @@ type format interface {
 func newFormat(t *Tracer) format {
 	switch t.cfg.Format {
 	case Binary:
-		return &binaryFormat{t: t}
+		return &binaryFormat{t: t, started: t.member != nil, next: tokSpan}
 	case JSONL:
 		return &lineFormat{t: t, style: &jsonStyle{}, tail: 2}
 	}
@@ -62,7 +62,7 @@ type style interface {
 }
 
 func (f *lineFormat) start(a *arch.Arch, regs []arch.Reg) {
-	first := f.insns == 0
+	first := f.insns == 0 && !f.t.executed
 	f.insns = 1
 	f.style.start(a, regs)
 	if !first {

@@ -74,7 +74,7 @@ func sample() []byte {
 }
 
 func readAll(p []byte) (l []uint64, err error) {
-	err = ReadPCs(bytes.NewReader(p), func(pcs []uint64) error {
+	err = ReadPCs(bytes.NewReader(p), func(_ Task, pcs []uint64) error {
 		l = append(l, pcs...)
 		return nil
 	})
@@ -101,7 +101,7 @@ func FuzzReadPCs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p []byte) {
 		n := 0
 		stop := errors.New("enough")
-		_ = ReadPCs(bytes.NewReader(p), func(pcs []uint64) error {
+		_ = ReadPCs(bytes.NewReader(p), func(_ Task, pcs []uint64) error {
 			if n += len(pcs); n > 1<<20 {
 				return stop
 			}

@@ -19,6 +19,9 @@ type Config struct {
 	Format Format
 	Out    io.Writer // gets whole events at each write
 	Prompt bool      // write at each stop of the guest
+	// Shared takes the place of Out, Format, Prompt and Max: the output that tracers
+	// of several processes have together.
+	Shared *Shared
 
 	// From and To are where tracing starts and ends: a symbol, symbol+offset or
 	// address. It starts when From is about to be executed and ends before To,
@@ -43,7 +46,7 @@ const (
 )
 
 // Tracer writes the trace of one process. Its methods are for the goroutine
-// that runs the process, but for Abandon and Insns.
+// that runs the process, but for Line, Abandon and Insns.
 type Tracer struct {
 	mu sync.Mutex // held while the output may change
 
@@ -54,6 +57,7 @@ type Tracer struct {
 	regs   []arch.Reg
 	filter filter
 	out    output
+	member *member // of a shared output, else nil
 	format format
 
 	blocks  []*block          // by the engine's id
@@ -70,12 +74,14 @@ type Tracer struct {
 
 	vals, shown [64]uint64 // registers, and as the trace has them
 	changes     []change
+	others      map[Task][64]uint64 // shown, of the tasks that do not run, in a shared output
 
 	byBlock  bool // no record for each instruction is needed
 	watching bool // only for where the trace starts
 	quiet    bool // nothing was wanted since the last drain
-	left     uint64
+	left     *atomic.Int64
 	bounded  bool
+	executed bool // the trace begins with the program's start
 	over     bool // Max has been reached, or the trace is closed
 	closed   bool
 	insns    atomic.Uint64
@@ -102,16 +108,52 @@ func New(p *emu.Process, syms *symbolize.Table, c Config) (*Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracer{cfg: c, proc: p, syms: syms, filter: f, byPC: map[uint64]uint32{}, pending: -1}
-	t.left, t.bounded = c.Max, c.Max != 0
-	t.byBlock = c.Events&(Mem|Reg) == 0
-	t.out.w = c.Out
-	t.format = newFormat(t)
-	t.setArch(p.Arch)
-	t.filter.refresh()
-	t.start(!t.filter.open)
+	t := &Tracer{cfg: c, proc: p, syms: syms, filter: f}
+	t.left = newBudget(c.Max)
+	if c.Shared != nil {
+		t.left = c.Shared.left
+	}
+	t.begin()
 	return t, t.out.err
 }
+
+// Fork makes the tracer of a process that t's process has made, which goes on with
+// what t has come to: whether it is between From and To. Both must have a shared
+// output. exec tells that p has just been given a program of its own.
+func (t *Tracer) Fork(p *emu.Process, syms *symbolize.Table, exec bool) (*Tracer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f, err := newFilter(t.cfg, syms)
+	if err != nil {
+		return nil, err
+	}
+	f.open = t.filter.open
+	c := &Tracer{cfg: t.cfg, proc: p, syms: syms, filter: f, left: t.left, over: t.over, executed: exec}
+	if !c.over {
+		c.begin()
+	}
+	return c, c.out.err
+}
+
+// begin prepares a tracer and sets it as the process's.
+func (t *Tracer) begin() {
+	t.byPC, t.pending = map[uint64]uint32{}, -1
+	t.bounded = t.left != nil
+	t.byBlock = t.cfg.Events&(Mem|Reg) == 0
+	t.out.w = t.cfg.Out
+	if s := t.cfg.Shared; s != nil {
+		t.cfg.Prompt, t.cfg.Format = true, s.format
+		t.member = s.join(Task{t.proc.PID, t.proc.PID})
+		t.out.w, t.others = t.member, map[Task][64]uint64{}
+	}
+	t.format = newFormat(t)
+	t.setArch(t.proc.Arch)
+	t.filter.refresh()
+	t.start(!t.filter.open)
+}
+
+// Process is the process that is traced.
+func (t *Tracer) Process() *emu.Process { return t.proc }
 
 // setArch starts over with a program of architecture a.
 func (t *Tracer) setArch(a *arch.Arch) {
@@ -160,11 +202,18 @@ func (t *Tracer) Insns() uint64 { return t.insns.Load() }
 // Unresolved are the names of Config that no code had.
 func (t *Tracer) Unresolved() []string { return t.filter.unresolved() }
 
-// Line adds a line that others have made: of a system call, if that is wanted
-// and between From and To, or of a signal or the program's end.
-func (t *Tracer) Line(kind Events, text string) error {
+// Line adds a line of a task that others have made: of a system call, if that is
+// wanted and between From and To, or of a signal or the program's end. Any
+// goroutine may call it.
+func (t *Tracer) Line(of Task, kind Events, text string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if m := t.member; m != nil {
+		t.out.flush()
+		was := m.task
+		m.task = of
+		defer func() { m.task = was }()
+	}
 	if !t.over && t.cfg.Events&kind != 0 && (t.filter.open || kind == Signal) && t.take() {
 		t.format.line(kind, text)
 		if t.cfg.Prompt || t.over {
@@ -192,7 +241,7 @@ func (t *Tracer) Abandon() error {
 		t.finish()
 	}
 	t.over, t.closed = true, true
-	if t.out.err == nil {
+	if t.out.err == nil && t.member == nil && t.format != nil {
 		t.format.end()
 	}
 	return t.out.flush()
@@ -207,15 +256,11 @@ func (t *Tracer) take() bool {
 	if !t.bounded {
 		return true
 	}
-	if t.left == 0 {
-		t.stop()
-		return false
-	}
-	t.left--
-	if t.left == 0 {
+	n := t.left.Add(-1)
+	if n <= 0 {
 		t.stop()
 	}
-	return true
+	return n >= 0
 }
 
 func (t *Tracer) stop() {
@@ -274,12 +319,27 @@ func (t *Tracer) record(r *emu.TraceRecord) {
 		t.cut(r)
 	case emu.TraceEnd:
 		t.finish()
+	case emu.TraceTask:
+		t.turn(Task{int(r.A), int(r.V)})
 	case emu.TraceExec:
 		t.setArch(t.proc.Arch)
 	case emu.TraceWatch:
 		t.finish()
 		t.start(false)
 	}
+}
+
+// turn notes which task runs from now on. What a shared output has of registers
+// it has of each task.
+func (t *Tracer) turn(to Task) {
+	if t.member == nil || t.member.task == to {
+		return
+	}
+	t.finish()
+	t.out.flush()
+	t.others[t.member.task] = t.shown
+	t.shown = t.others[to]
+	t.member.task = to
 }
 
 // define makes a block. The one that was at its place cannot be entered again.

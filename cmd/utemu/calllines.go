@@ -1,33 +1,52 @@
 package main
 
 import (
+	"sync"
+
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/syscalls/strace"
 )
 
 // callLines makes lines of system calls as strace writes them.
 type callLines struct {
+	mu    sync.Mutex
 	p     *strace.Printer
-	entry string
-	task  *emu.Task // in a call whose end is not known
-	line  func(string)
+	entry map[*emu.Task]string // of calls whose end is not known
 }
 
-func newCallLines(line func(string)) *callLines {
-	return &callLines{p: strace.NewPrinter(strace.DefaultStyle()), line: line}
+func newCallLines() *callLines {
+	return &callLines{p: strace.NewPrinter(strace.DefaultStyle()), entry: map[*emu.Task]string{}}
 }
 
-func (c *callLines) enter(t *emu.Task) { c.entry, c.task = c.p.Entry(t), t }
-
-func (c *callLines) exit(t *emu.Task) {
-	c.line(c.entry + c.p.Exit(t))
-	c.task = nil
+func (c *callLines) enter(t *emu.Task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entry[t] = c.p.Entry(t)
 }
 
-// ended writes the call that the task ended in.
-func (c *callLines) ended() {
-	if c.task != nil {
-		c.line(c.entry + c.p.Forget(c.task))
-		c.task = nil
+// exit is the line of a call that has ended.
+func (c *callLines) exit(t *emu.Task) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	line := c.entry[t] + c.p.Exit(t)
+	delete(c.entry, t)
+	return line
+}
+
+// ended is the line of the call that the task ended in, if it did.
+func (c *callLines) ended(t *emu.Task) (line string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if line, ok = c.entry[t]; ok {
+		line += c.p.Forget(t)
+		delete(c.entry, t)
 	}
+	return line, ok
+}
+
+// signal is the line of a signal.
+func (c *callLines) signal(t *emu.Task, s emu.Signal) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.p.SignalLine(t, s)
 }

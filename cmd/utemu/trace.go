@@ -28,6 +28,7 @@ type traceFlags struct {
 	from, to               string
 	only                   []string
 	max                    uint64
+	follow                 bool
 	decode                 string
 }
 
@@ -53,6 +54,7 @@ func traceCommand() *cobra.Command {
 		Short: "Run a program and trace its instructions, memory accesses and registers",
 		Long:  traceLong,
 		Example: "  utemu trace -e insn -o hello.trace ./hello\n  utemu trace --from main --only hello ./hello\n" +
+			"  utemu trace -f -e insn,syscall -o make.trace ./make\n" +
 			"  utemu trace -e insn --format bin -o pcs ./hello && utemu trace --decode pcs",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.decode != "" && len(args) == 0 {
@@ -72,13 +74,14 @@ func traceCommand() *cobra.Command {
 	f.add(fs)
 	f.addHostExec(fs)
 	fs.StringVarP(&f.events, "event", "e", trace.Default.String(), "`EVENTS` to trace: insn, block, mem, reg, syscall, signal, utrace, all, with commas between")
+	fs.BoolVarP(&f.follow, "follow-forks", "f", false, "trace the processes that the program makes too, and begin each event with the numbers of its process and thread")
 	fs.StringVarP(&f.output, "output", "o", "", "write the trace to `FILE`, or to a command's input for |COMMAND (default standard error)")
 	fs.StringVar(&f.format, "format", "text", "`FORMAT` of the trace: text, jsonl or bin")
 	fs.StringVar(&f.from, "from", "", "start when `SYMBOL`, SYMBOL+OFFSET or address is first executed, and again after --to")
 	fs.StringVar(&f.to, "to", "", "stop before `SYMBOL`, SYMBOL+OFFSET or address is executed")
 	fs.StringArrayVar(&f.only, "only", nil, "trace the code of a `RANGE` only: A-B, A+LENGTH, a symbol, or a file such as libc.so.6; may be repeated")
 	fs.Uint64Var(&f.max, "max", 0, "end the trace after `N` events; the program runs on")
-	fs.StringVar(&f.decode, "decode", "", "run nothing, but write the instruction addresses in the binary trace `FILE`, one a line")
+	fs.StringVar(&f.decode, "decode", "", "run nothing, but write the instruction addresses in the binary trace `FILE`, one a line, of a trace with -f with their tasks")
 	return cmd
 }
 
@@ -120,29 +123,36 @@ func (f *traceFlags) run(ctx context.Context, args []string) error {
 		return errors.Join(err, out.Close())
 	}
 	c.Out, c.Prompt = out, f.output == ""
+	if f.follow {
+		c.Shared = trace.NewShared(c)
+	}
 	t, err := trace.New(m.Process(), m.Symbols(), c)
 	if err != nil {
 		return usageError{errors.Join(err, out.Close())}
 	}
-	w := watch(m, t, c.Events)
+	w := watch(m, t, c.Events, f.follow)
 	if c.Events&trace.Utrace != 0 {
-		if err := watchReports(m, t); err != nil {
-			return errors.Join(err, t.Abandon(), out.Close())
+		if err := watchReports(m, w); err != nil {
+			return errors.Join(err, w.close(), out.Close())
 		}
 	}
-	stop := f.progress(t, out)
+	stop := f.progress(w, out)
 	st, err := m.Run(ctx)
 	stop()
-	return f.finish(m, t, w, out, st, err)
+	return f.finish(m, c.Shared, w, out, st, err)
 }
 
 // finish writes the end of the trace and tells how the program ended.
-func (f *traceFlags) finish(m *utemu.Machine, t *trace.Tracer, w *watcher, out *output, st emu.Status, err error) error {
+func (f *traceFlags) finish(m *utemu.Machine, shared *trace.Shared, w *watcher, out *output, st emu.Status, err error) error {
 	if err == nil {
-		err = w.ended(st)
+		err = w.end(m.Task(), st)
 	}
-	err = errors.Join(err, t.Abandon(), out.Close())
-	for _, name := range t.Unresolved() {
+	err = errors.Join(err, w.close())
+	if shared != nil {
+		err = errors.Join(err, shared.Close())
+	}
+	err = errors.Join(err, out.Close())
+	for _, name := range w.unresolved() {
 		fmt.Fprintf(os.Stderr, "utemu: no code was found for %s\n", name)
 	}
 	if err != nil {
@@ -225,7 +235,7 @@ func (o *output) Close() error {
 }
 
 // progress shows how far a long run is, if that disturbs nobody.
-func (f *traceFlags) progress(t *trace.Tracer, out *output) (stop func()) {
+func (f *traceFlags) progress(w *watcher, out *output) (stop func()) {
 	if _, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS); err != nil || out.f == os.Stderr || out.cmd != nil {
 		return func() {}
 	}
@@ -244,7 +254,7 @@ func (f *traceFlags) progress(t *trace.Tracer, out *output) (stop func()) {
 				return
 			case <-tick.C:
 				shown = true
-				fmt.Fprintf(os.Stderr, "\r\x1b[Kutemu: %.1f million instructions traced", float64(t.Insns())/1e6)
+				fmt.Fprintf(os.Stderr, "\r\x1b[Kutemu: %.1f million instructions traced", float64(w.traced())/1e6)
 			}
 		}
 	}()
@@ -260,9 +270,13 @@ func decodeTrace(name string, w io.Writer) error {
 	defer f.Close()
 	out := bufio.NewWriterSize(w, 1<<16)
 	var line []byte
-	err = trace.ReadPCs(f, func(pcs []uint64) error {
+	err = trace.ReadPCs(f, func(k trace.Task, pcs []uint64) error {
+		task := ""
+		if k != (trace.Task{}) {
+			task = fmt.Sprintf("%d\t%d\t", k.PID, k.TID)
+		}
 		for _, pc := range pcs {
-			line = append(strconv.AppendUint(append(line[:0], "0x"...), pc, 16), '\n')
+			line = append(strconv.AppendUint(append(append(line[:0], task...), "0x"...), pc, 16), '\n')
 			if _, err := out.Write(line); err != nil {
 				return err
 			}

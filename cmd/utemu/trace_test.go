@@ -97,7 +97,7 @@ func some(t *testing.T, program string, f func(t *testing.T, path string)) {
 
 // addresses are those in a binary trace, and how the reading ended.
 func addresses(b []byte) (l []uint64, err error) {
-	err = trace.ReadPCs(bytes.NewReader(b), func(pcs []uint64) error {
+	err = trace.ReadPCs(bytes.NewReader(b), func(_ trace.Task, pcs []uint64) error {
 		l = append(l, pcs...)
 		return nil
 	})

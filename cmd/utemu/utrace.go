@@ -6,19 +6,18 @@ import (
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/hooks"
-	"github.com/utemu/utemu/trace"
 )
 
 // reporter adds the reports that engines get of tasks to a trace. It has an
 // engine of its own on each task, so that there are some.
 type reporter struct {
-	t    *trace.Tracer
+	w    *watcher
 	many atomic.Bool // there has been more than one task
 }
 
 // watchReports adds the reports of the machine's tasks to the trace.
-func watchReports(m *utemu.Machine, t *trace.Tracer) error {
-	r := &reporter{t: t}
+func watchReports(m *utemu.Machine, w *watcher) error {
+	r := &reporter{w: w}
 	return r.attach(hooks.Of(m.Task()))
 }
 
@@ -35,10 +34,10 @@ func (r *reporter) attach(k *hooks.Task) error {
 // the engine, the callback, what it answered and what all answers come to.
 func (r *reporter) report(p hooks.Reported) {
 	line := "utrace\t" + p.String()
-	if r.many.Load() {
+	if r.many.Load() && !r.w.follow {
 		line = fmt.Sprintf("[pid %5d] %s", p.Task.ID(), line)
 	}
-	_ = r.t.Line(trace.Utrace, line)
+	r.w.reported(p.Task.ID(), line)
 }
 
 // ops are the callbacks of the trace's engine, which do nothing but be there.

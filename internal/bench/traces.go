@@ -48,7 +48,7 @@ func (b *bench) count(guest []string) (n int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	err = trace.ReadPCs(f, func(pcs []uint64) error {
+	err = trace.ReadPCs(f, func(_ trace.Task, pcs []uint64) error {
 		n += len(pcs)
 		return nil
 	})

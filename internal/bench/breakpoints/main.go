@@ -244,7 +244,7 @@ func addresses(name string) ([]uint64, error) {
 	}
 	defer f.Close()
 	seen := map[uint64]bool{}
-	err = trace.ReadPCs(f, func(pcs []uint64) error {
+	err = trace.ReadPCs(f, func(_ trace.Task, pcs []uint64) error {
 		for _, pc := range pcs {
 			seen[pc] = true
 		}
