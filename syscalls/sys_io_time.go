@@ -36,12 +36,16 @@ func (c *Ctx) timespecOf(s *Struct, prefix string) unix.Timespec {
 	return ts
 }
 
-// putTimespec writes a struct timespec.
+// putTimespec writes a struct timespec, without its layout: two longs, or two
+// of 64 bits. Programs read clocks more often than they make any other call.
 func (c *Ctx) putTimespec(addr uint64, wide bool, ts unix.Timespec) error {
-	s := c.NewStruct(timespecName(wide))
-	s.Set("tv_sec", uint64(ts.Sec))
-	s.Set("tv_nsec", uint64(ts.Nsec))
-	return s.Store(c, addr)
+	b, n := make([]byte, 16), c.A.Word
+	if wide {
+		n = 8
+	}
+	putUint(c.A, b[:n], uint64(ts.Sec))
+	putUint(c.A, b[n:2*n], uint64(ts.Nsec))
+	return c.Space().CopyOut(b[:2*n], addr)
 }
 
 // getTimeval reads a struct timeval in longs.

@@ -3,6 +3,7 @@ package syscalls
 import (
 	"math"
 	"time"
+	_ "unsafe" // go:linkname
 
 	"golang.org/x/sys/unix"
 )
@@ -91,13 +92,26 @@ func (c *Ctx) clockNow(id int) (time.Duration, error) {
 	return c.P.now(id, c.T)
 }
 
+// hostNow reads a clock of the host: the two that programs ask for all the time
+// without a call of the host's kernel.
 func hostNow(id int) (time.Duration, error) {
+	switch id {
+	case unix.CLOCK_REALTIME:
+		return time.Duration(time.Now().UnixNano()), nil
+	case unix.CLOCK_MONOTONIC:
+		return time.Duration(nanotime()), nil
+	}
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(id), &ts); err != nil {
 		return 0, err
 	}
 	return duration(ts), nil
 }
+
+// nanotime is CLOCK_MONOTONIC of the host.
+//
+//go:linkname nanotime runtime.nanotime
+func nanotime() int64
 
 func (c *Ctx) clockGet(wide bool) (uint64, error) {
 	now, err := c.clockNow(c.Int())
