@@ -139,6 +139,43 @@ static void parents(void)
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
 }
 
+/* state is what stat shows of a process. */
+static char state(pid_t p)
+{
+	char path[40], b[200];
+	snprintf(path, sizeof path, "/proc/%d/stat", p);
+	int fd = open(path, O_RDONLY), n = read(fd, b, sizeof b - 1);
+	MUST(n > 0);
+	b[n] = 0;
+	close(fd);
+	return strrchr(b, ')')[2];
+}
+
+/* A child sleeps in a call that blocks, and not before its first turn. */
+static void states(void)
+{
+	int asleep = 0, st;
+	for (int i = 0; i < 20; i++) {
+		pid_t p = fork();
+		if (p == 0)
+			for (volatile int x = 0;; x++)
+				;
+		for (int j = 0; j < 4; j++)
+			asleep += state(p) == 'S';
+		kill(p, SIGKILL);
+		MUST(waitpid(p, &st, 0) == p);
+	}
+	CHECK(asleep == 0);
+	pid_t p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	while (state(p) != 'S')
+		usleep(1000);
+	kill(p, SIGKILL);
+	CHECK(waitpid(p, &st, 0) == p && WTERMSIG(st) == SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
@@ -147,5 +184,6 @@ int main(int argc, char **argv)
 	pidfds();
 	signalfds();
 	parents();
+	states();
 	return done();
 }
