@@ -70,6 +70,8 @@ type Task struct {
 	asleep, readied bool
 	saved           cpuState
 
+	out atomic.Bool // in Outside or Sleep
+
 	// In a schedule: what the task waits for, nil if it can go on; whether that
 	// came; how long it has run; whether it is outside, which Schedule.mu guards.
 	wait *Wait

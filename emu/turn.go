@@ -99,8 +99,10 @@ func (t *Task) Sleep(f func(turn <-chan struct{}) bool) {
 	q.mu.Lock()
 	t.asleep, t.readied = true, false
 	q.mu.Unlock()
+	t.out.Store(true)
 	t.release(false)
 	turn := f(t.turn)
+	t.out.Store(false)
 	q.mu.Lock()
 	t.asleep = false
 	readied := t.readied
@@ -195,8 +197,10 @@ func (t *Task) Outside(f func()) {
 		f()
 		return
 	}
+	t.out.Store(true)
 	t.release(false)
 	f()
+	t.out.Store(false)
 	t.regain()
 }
 

@@ -90,5 +90,5 @@ func (t *Task) Asleep() bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.holder != t && !slices.Contains(q.queue, t)
+	return t.out.Load() && q.holder != t && !slices.Contains(q.queue, t)
 }

@@ -29,11 +29,13 @@ type File struct {
 	dir   *dirPos
 	mem   *memFile
 	sock  *sockInfo
-	owner owner
 	sigs  sigset      // of a signalFile
 	guest *Process    // of a pidFile
 	named *taskState  // whose /proc/PID/comm it is
 	timer *clockTimer // of a timerfd in a schedule
+
+	ownMu sync.Mutex
+	owner owner
 
 	watchMu sync.Mutex
 	watches []watch // by epoll instances
@@ -56,14 +58,6 @@ const (
 	pidFile               // pidfd of a guest
 	randomFile            // /dev/urandom, where random numbers do not come from the host
 )
-
-// owner is who SIGIO goes to (fcntl(2), F_SETOWN and F_SETSIG). It is kept
-// here and not with the host, whose signals are not the guest's.
-type owner struct {
-	kind uint64 // F_OWNER_PID, ...
-	id   int32
-	sig  uint64
-}
 
 // Files is a table of open files (struct files_struct).
 type Files struct {
@@ -243,6 +237,7 @@ func (f *File) drop() error {
 		return nil
 	}
 	f.unwatch()
+	asyncFiles.forget(f)
 	switch {
 	case f.give:
 		return giveUp(f.Host)

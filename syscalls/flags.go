@@ -198,6 +198,7 @@ var OpenFlags = newFlags(
 	Flag{Name: "O_APPEND", Host: unix.O_APPEND},
 	Flag{Name: "O_NONBLOCK", Host: unix.O_NONBLOCK},
 	Flag{Name: "O_DSYNC", Host: unix.O_DSYNC},
+	Flag{Name: "FASYNC", Host: unix.O_ASYNC},
 	Flag{Name: "O_DIRECT", Host: unix.O_DIRECT},
 	Flag{Name: "O_DIRECTORY", Host: unix.O_DIRECTORY},
 	Flag{Name: "O_NOFOLLOW", Host: unix.O_NOFOLLOW},

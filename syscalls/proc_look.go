@@ -1,6 +1,10 @@
 package syscalls
 
 import (
+	"bytes"
+	"os"
+	"strconv"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -58,10 +62,25 @@ func (v *procView) state() byte {
 		return 't'
 	case stopped:
 		return 'T'
-	case v.ts.task != nil && v.ts.task.Asleep():
+	case v.ts.task != nil && v.ts.task.Asleep() && !v.ts.onCPU():
 		return 'S'
 	}
 	return 'R'
+}
+
+// onCPU tells whether the task is in a call of the host that may block, and
+// does not do so at the moment.
+func (ts *taskState) onCPU() bool {
+	tid := ts.blocking.Load()
+	if tid == 0 {
+		return false
+	}
+	b, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(int(tid)) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := bytes.Cut(b, []byte(") "))
+	return len(rest) > 0 && rest[0] == 'R'
 }
 
 // tracer is the number of the task that traces this one, 0 for none.

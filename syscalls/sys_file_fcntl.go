@@ -1,6 +1,10 @@
 package syscalls
 
-import "golang.org/x/sys/unix"
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
 
 // sysFcntl is fcntl: of a 32-bit program it has only locks of its own width.
 func sysFcntl(c *Ctx) (uint64, error) { return fcntl(c, c.A.Word == 8) }
@@ -33,7 +37,7 @@ func fcntl(c *Ctx, all bool) (uint64, error) {
 	case unix.F_GETFL:
 		return c.getStatusFlags(f)
 	case unix.F_SETFL:
-		return 0, c.setStatusFlags(f, arg)
+		return 0, c.setStatusFlags(f, fd, arg)
 	case cmdGetlk, cmdSetlk, cmdSetlkw:
 		return 0, c.lock(f, "flock", cmd, arg)
 	case cmdGetlk64, cmdSetlk64, cmdSetlkw64:
@@ -51,7 +55,7 @@ func fcntl(c *Ctx, all bool) (uint64, error) {
 		}
 		return 0, c.lock(f, name, cmd, arg)
 	}
-	return c.fcntlOwner(f, cmd, arg)
+	return c.fcntlOwner(f, fd, cmd, arg)
 }
 
 // dupFrom is F_DUPFD.
@@ -80,42 +84,46 @@ func (c *Ctx) getStatusFlags(f *File) (uint64, error) {
 	return v, nil
 }
 
-// setFlags are the flags that F_SETFL changes; FASYNC is refused by the host
-// for files that cannot signal, and not asked for, since SIGIO would come to
-// the host process.
-const setFlags = unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECT | unix.O_NOATIME
+// setFlags are the flags that F_SETFL changes.
+const setFlags = unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECT | unix.O_NOATIME | unix.O_ASYNC
 
-func (c *Ctx) setStatusFlags(f *File, guest uint64) error {
+func (c *Ctx) setStatusFlags(f *File, fd int, guest uint64) error {
 	host, _ := OpenFlags.Host(c.A, guest)
+	if host&unix.O_ASYNC != 0 {
+		if err := c.setAsync(f, fd); err != nil {
+			return err
+		}
+	}
 	_, err := unix.FcntlInt(uintptr(f.Host), unix.F_SETFL, int(host&setFlags))
 	return err
 }
 
-// Who a file's signals go to (asm-generic/fcntl.h).
-const (
-	ownerPID  = 1 // F_OWNER_PID
-	ownerPgrp = 2 // F_OWNER_PGRP
-)
-
 // fcntlOwner serves the commands around SIGIO, and those that the host
 // answers with a plain number.
-func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
+func (c *Ctx) fcntlOwner(f *File, fd int, cmd, arg uint64) (uint64, error) {
+	own := f.ownedBy()
 	switch cmd {
 	case unix.F_GETOWN:
-		if f.owner.kind == ownerPgrp {
-			return uint64(-int64(f.owner.id)), nil
+		if !c.K.isOwner(own.kind, int(own.id)) {
+			return 0, nil
 		}
-		return uint64(f.owner.id), nil
+		if own.kind == ownerPgrp {
+			return uint64(-int64(own.id)), nil
+		}
+		return uint64(own.id), nil
 	case unix.F_SETOWN:
-		f.owner.kind, f.owner.id = ownerPID, int32(arg)
-		if f.owner.id < 0 {
-			f.owner.kind, f.owner.id = ownerPgrp, -f.owner.id
+		switch id := int32(arg); {
+		case id == math.MinInt32:
+			return 0, unix.EINVAL
+		case id < 0:
+			return 0, c.setOwner(f, ownerPgrp, -id)
+		default:
+			return 0, c.setOwner(f, ownerPID, id)
 		}
-		return 0, nil
 	case unix.F_GETOWN_EX:
 		s := c.NewStruct("f_owner_ex")
-		s.Set("type", f.owner.kind)
-		s.Set("pid", uint64(f.owner.id))
+		s.Set("type", own.kind)
+		s.Set("pid", uint64(own.id))
 		return 0, s.Store(c, arg)
 	case unix.F_SETOWN_EX:
 		s, err := c.LoadStruct("f_owner_ex", arg)
@@ -125,18 +133,19 @@ func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 		if s.Uint("type") > ownerPgrp {
 			return 0, unix.EINVAL
 		}
-		f.owner.kind, f.owner.id = s.Uint("type"), int32(s.Int("pid"))
-		return 0, nil
+		return 0, c.setOwner(f, s.Uint("type"), int32(s.Int("pid")))
 	case unix.F_GETSIG:
-		return f.owner.sig, nil
+		return own.sig, nil
 	case unix.F_SETSIG:
-		if arg > 64 {
+		if arg > nsig {
 			return 0, unix.EINVAL
 		}
+		f.ownMu.Lock()
+		defer f.ownMu.Unlock()
 		f.owner.sig = arg
 		return 0, nil
 	case cmdGetownerUIDs:
-		uid := [2]uint32{uint32(c.task().cred.uid.real), uint32(c.task().cred.uid.eff)}
+		uid := [2]uint32{uint32(own.real), uint32(own.eff)}
 		if err := c.writable(arg, 8); err != nil {
 			return 0, err
 		}
@@ -144,8 +153,10 @@ func (c *Ctx) fcntlOwner(f *File, cmd, arg uint64) (uint64, error) {
 		return 0, c.Write32(arg+4, uid[1])
 	case unix.F_GET_RW_HINT, unix.F_SET_RW_HINT, unix.F_GET_FILE_RW_HINT, unix.F_SET_FILE_RW_HINT:
 		return 0, c.rwHint(f, cmd, arg)
-	case unix.F_NOTIFY:
-		return 0, unix.EINVAL // its signal would come to the host process
+	case unix.F_NOTIFY, unix.F_SETLEASE:
+		if err := c.tellCaller(f, fd); err != nil {
+			return 0, err
+		}
 	}
 	v, err := unix.FcntlInt(uintptr(f.Host), int(cmd), int(int32(arg)))
 	return uint64(v), err

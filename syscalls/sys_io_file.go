@@ -1,6 +1,8 @@
 package syscalls
 
 import (
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu/arch"
@@ -146,22 +148,30 @@ func sysVmsplice(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rw := 0
-	if flags&unix.SPLICE_F_NONBLOCK != 0 {
-		rw = unix.RWF_NOWAIT
-	}
+	prot, events := arch.Read, int16(unix.POLLOUT)
 	if fl&unix.O_ACCMODE == unix.O_RDONLY {
-		b, err := c.iovecs(addr, count, arch.Write)
-		if err != nil {
-			return 0, err
-		}
-		return c.readFile(f, b, -1, rw)
+		prot, events = arch.Write, unix.POLLIN
 	}
-	b, err := c.iovecs(addr, count, arch.Read)
+	b, err := c.iovecs(addr, count, prot)
 	if err != nil {
 		return 0, err
 	}
-	return c.writeFile(f, b, -1, rw)
+	n := 0
+	err = c.onFile(f, events, func() (err error) {
+		n, err = unix.Vmsplice(f.Host, hostIovecs(b), int(flags))
+		return err
+	})
+	return uint64(max(n, 0)), c.pipeSignal(err)
+}
+
+func hostIovecs(b [][]byte) []unix.Iovec {
+	var iov []unix.Iovec
+	for _, s := range b {
+		v := unix.Iovec{Base: unsafe.SliceData(s)}
+		v.SetLen(len(s))
+		iov = append(iov, v)
+	}
+	return iov
 }
 
 func truncate(c *Ctx, length func(*Ctx) int64) (uint64, error) {

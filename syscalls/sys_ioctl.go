@@ -35,7 +35,7 @@ var ioctls = map[string]ioctl{
 	"TIOCCBRK": number(unix.TIOCCBRK), "TIOCSIG": number(unix.TIOCSIG), "TIOCGPTPEER": openPeer,
 
 	// any descriptor: fs/ioctl.c
-	"FIOCLEX": onDescriptor, "FIONCLEX": onDescriptor, "FIONBIO": setNonblock, "FIOASYNC": noAsync,
+	"FIOCLEX": onDescriptor, "FIONCLEX": onDescriptor, "FIONBIO": setNonblock, "FIOASYNC": onDescriptor,
 	"FIOQSIZE": fileSize, "FIBMAP": inOut(hostFIBMAP, 1), "FIGETBSZ": getInts(hostFIGETBSZ, 1),
 	"FICLONE": clone, "FICLONERANGE": cloneRange,
 	"FS_IOC_GETFLAGS": getInts(unix.FS_IOC_GETFLAGS, 1), "FS_IOC_SETFLAGS": setInts(unix.FS_IOC_SETFLAGS, 1),
@@ -91,8 +91,11 @@ func sysIoctl(c *Ctx) (uint64, error) {
 	if call == nil {
 		return 0, unix.ENOTTY
 	}
-	if n := IoctlName(c.A, uint64(cmd)); n == "FIOCLEX" || n == "FIONCLEX" {
+	switch n := IoctlName(c.A, uint64(cmd)); n {
+	case "FIOCLEX", "FIONCLEX":
 		return 0, c.P.Files.SetCloexec(fd, n == "FIOCLEX")
+	case "FIOASYNC":
+		return 0, c.fioasync(f, fd, arg)
 	}
 	if f.kind == procMem {
 		return 0, unix.ENOTTY
@@ -186,11 +189,19 @@ func setNonblock(c *Ctx, f *File, arg uint64) (uint64, error) {
 	return 0, unix.SetNonblock(f.Host, on != 0)
 }
 
-// noAsync is FIOASYNC: the signal would come to the host process, so it is
-// never sent.
-func noAsync(c *Ctx, _ *File, arg uint64) (uint64, error) {
-	_, err := c.Read32(arg)
-	return 0, err
+// fioasync is FIOASYNC.
+func (c *Ctx) fioasync(f *File, fd int, arg uint64) error {
+	on, err := c.Read32(arg)
+	if err != nil {
+		return err
+	}
+	if on != 0 {
+		if err := c.setAsync(f, fd); err != nil {
+			return err
+		}
+	}
+	const fioasync = 0x5452 // the host's number
+	return unix.IoctlSetPointerInt(f.Host, fioasync, int(on))
 }
 
 func fileSize(c *Ctx, f *File, arg uint64) (uint64, error) {
@@ -248,11 +259,11 @@ func setOwner(c *Ctx, f *File, arg uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.fcntlOwner(f, unix.F_SETOWN, uint64(v))
+	return c.fcntlOwner(f, -1, unix.F_SETOWN, uint64(v))
 }
 
 func getOwner(c *Ctx, f *File, arg uint64) (uint64, error) {
-	v, err := c.fcntlOwner(f, unix.F_GETOWN, 0)
+	v, err := c.fcntlOwner(f, -1, unix.F_GETOWN, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -18,6 +18,7 @@ var miscRows = []Row{
 	{Name: "syslog", Fn: sysSyslog, Level: Partial, Note: "reading only"},
 	{Name: "seccomp", Fn: func(*Ctx) (uint64, error) { return 0, unix.EINVAL }, Level: Partial, Note: "no filters: EINVAL"},
 	{Name: "pidfd_open", Fn: sysPidfdOpen, Level: Full},
+	{Name: "pidfd_getfd", Fn: sysPidfdGetfd, Level: Full},
 	{Name: "kcmp", Fn: sysKcmp, Level: Partial, Note: "only the caller with itself"},
 
 	{Name: "sethostname", Fn: refuse, Level: Partial, Note: noAdmin},

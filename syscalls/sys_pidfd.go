@@ -1,6 +1,9 @@
 package syscalls
 
 import (
+	"strconv"
+	"strings"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -65,12 +68,58 @@ func sysPidfdOpen(c *Ctx) (uint64, error) {
 func (c *Ctx) target(f *File) (int, error) {
 	p := f.proc.p
 	switch {
-	case p == nil || f.proc.path != "." || f.proc.ts != nil:
+	case p == nil:
+		return c.hostTarget(f)
+	case f.proc.path != "." || f.proc.ts != nil:
 		return c.pidOf(f)
 	case c.K.process(p.P.PID) != p:
 		return 0, unix.ESRCH
 	}
 	return p.P.PID, nil
+}
+
+// hostTarget is target for a process that is not a guest.
+func (c *Ctx) hostTarget(f *File) (int, error) {
+	pid, err := c.pidOf(f)
+	if err != unix.EBADF {
+		return pid, err
+	}
+	name, e := f.Name()
+	if no, ok := strings.CutPrefix(name, "/proc/"); ok && e == nil {
+		if pid, e := strconv.Atoi(no); e == nil {
+			return pid, nil
+		}
+	}
+	return 0, err
+}
+
+// sysPidfdGetfd is pidfd_getfd(2): processes of the host keep their files.
+func sysPidfdGetfd(c *Ctx) (uint64, error) {
+	pidfd, fd, flags := c.Int(), c.Int(), c.Uint()
+	if flags != 0 {
+		return 0, unix.EINVAL
+	}
+	f, err := c.file(pidfd)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := c.pidOf(f)
+	if err != nil {
+		return 0, err
+	}
+	p := c.K.process(pid)
+	if p == nil || !c.MayTrace(p.leader.task) {
+		return 0, unix.EPERM
+	}
+	var g *File
+	if !c.look(p, func() { g, err = p.Files.hold(fd) }) {
+		return 0, unix.ESRCH
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = g.drop() }() // the caller has it
+	return c.install(g, true)
 }
 
 // pidOf is the process that a pidfd stands for: EBADF if it is none, ESRCH if

@@ -35,6 +35,33 @@ static int ready(int fd, int ms)
 	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
 }
 
+/* pidfd_getfd takes a descriptor out of a child. */
+static void descriptors(void)
+{
+	int told[2], st;
+	char c = 0;
+	MUST(pipe(told) == 0);
+	pid_t p = fork();
+	if (p == 0) {
+		int fd = open("/dev/zero", O_RDONLY);
+		MUST(dup2(fd, 50) == 50 && write(told[1], "x", 1) == 1);
+		for (;;)
+			pause();
+	}
+	MUST(read(told[0], &c, 1) == 1);
+	int fd = syscall(SYS_pidfd_open, p, 0), got;
+	CHECK((got = syscall(SYS_pidfd_getfd, fd, 50, 0)) >= 0 && fcntl(got, F_GETFD) == FD_CLOEXEC);
+	CHECK(read(got, &c, 1) == 1 && c == 0 && close(got) == 0);
+	ERR(EBADF, syscall(SYS_pidfd_getfd, fd, 51, 0));
+	ERR(EINVAL, syscall(SYS_pidfd_getfd, fd, 50, 1));
+	ERR(EBADF, syscall(SYS_pidfd_getfd, told[0], 50, 0));
+	MUST(kill(p, SIGKILL) == 0 && waitpid(p, &st, 0) == p);
+	ERR(ESRCH, syscall(SYS_pidfd_getfd, fd, 50, 0));
+	close(fd);
+	close(told[0]);
+	close(told[1]);
+}
+
 static void pidfds(void)
 {
 	siginfo_t si;
@@ -64,6 +91,7 @@ static void pidfds(void)
 	CHECK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0);
 	CHECK(waitid(P_PIDFD, fd, &si, WEXITED) == 0 && si.si_code == CLD_KILLED && si.si_status == SIGTERM && close(fd) == 0);
 	ERR(EINVAL, syscall(SYS_pidfd_open, p, 77));
+	descriptors();
 	ERR(ESRCH, syscall(SYS_pidfd_open, 0x3ffffff0, 0));
 	ERR(EBADF, waitid(P_PIDFD, 0, &si, WEXITED));
 	fd = -1;
@@ -139,6 +167,43 @@ static void parents(void)
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
 }
 
+/* state is what stat shows of a process. */
+static char state(pid_t p)
+{
+	char path[40], b[200];
+	snprintf(path, sizeof path, "/proc/%d/stat", p);
+	int fd = open(path, O_RDONLY), n = read(fd, b, sizeof b - 1);
+	MUST(n > 0);
+	b[n] = 0;
+	close(fd);
+	return strrchr(b, ')')[2];
+}
+
+/* A child sleeps in a call that blocks, and not before its first turn. */
+static void states(void)
+{
+	int asleep = 0, st;
+	for (int i = 0; i < 20; i++) {
+		pid_t p = fork();
+		if (p == 0)
+			for (volatile int x = 0;; x++)
+				;
+		for (int j = 0; j < 4; j++)
+			asleep += state(p) == 'S';
+		kill(p, SIGKILL);
+		MUST(waitpid(p, &st, 0) == p);
+	}
+	CHECK(asleep == 0);
+	pid_t p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	while (state(p) != 'S')
+		usleep(1000);
+	kill(p, SIGKILL);
+	CHECK(waitpid(p, &st, 0) == p && WTERMSIG(st) == SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
@@ -147,5 +212,6 @@ int main(int argc, char **argv)
 	pidfds();
 	signalfds();
 	parents();
+	states();
 	return done();
 }
