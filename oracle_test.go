@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/internal/oracle"
 	"github.com/utemu/utemu/stepper"
+	"github.com/utemu/utemu/syscalls"
 )
 
 // oracleTargets are the oracle of each target, and the steps that the short
@@ -64,6 +66,21 @@ func TestOracle(t *testing.T) {
 	}
 }
 
+// TestOracleSysroot: dynamic linker and libraries of a program may be under a
+// sysroot that the kernel of this machine knows nothing of.
+func TestOracleSysroot(t *testing.T) {
+	for _, link := range []string{"dynamic-O0", "pie-O2"} {
+		l := libcLinks[slices.IndexFunc(libcLinks, func(l libcLink) bool { return l.name == link })]
+		// So many steps lead through the dynamic linker.
+		oracleRun(t, oracle.StartNative, libcBuild(t, "strings.c", libcTargetOf("i386"), l), 150_000)
+	}
+}
+
+// TestOracleUmask: an oracle starts with the program's umask.
+func TestOracleUmask(t *testing.T) {
+	oracleRun(t, oracle.StartNative, "/bin/sh", 0, "-c", "umask")
+}
+
 // TestOracleHelpers: the kernel's helpers of ARM, which qemu-user runs as a whole,
 // are one step.
 func TestOracleHelpers(t *testing.T) {
@@ -92,12 +109,14 @@ func oracleRun(t *testing.T, start func(oracle.Program) (oracle.Process, error),
 	m, err := utemu.Load(utemu.Config{Path: path, Args: args, Env: libcEnv, Stdin: ours.Files[0], Stdout: ours.Files[1], Stderr: ours.Files[2], Stock: stock})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, m.Close()) }()
-	p, err := start(oracle.Program{Arch: m.Process().Arch, Model: m.Process().Model.Name, Path: path, Args: args, Env: libcEnv})
+	sys := m.Process().OS.(*syscalls.Process)
+	p, err := start(oracle.Program{Arch: m.Process().Arch, Model: m.Process().Model.Name, Path: path, Args: args, Env: libcEnv,
+		Sysroot: m.Sysroot(), HostPath: sys.K.HostPath, Umask: sys.FS.Mask()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close()) }()
 	g, err := emu.NewTarget(m.Task())
 	require.NoError(t, err)
-	rep, d, err := oracle.Compare(t.Context(), g, p, oracle.Config{Strategy: stepper.Native{}, Max: most})
+	rep, d, err := oracle.Compare(t.Context(), g, p, oracle.Config{Strategy: stepper.Native{}, Max: most, HostPath: sys.K.HostPath})
 	require.NoError(t, err, "after %d steps", rep.Steps)
 	require.Nil(t, d, "%s, explained %v", d, rep.Explained)
 	require.Empty(t, rep.Ended)

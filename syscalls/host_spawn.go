@@ -117,7 +117,7 @@ func (p *Process) newSpawn(ts *taskState, path string, argv, env []string, group
 	if dir >= 0 {
 		s.call(unix.SYS_FCHDIR, uintptr(dir))
 	}
-	s.call(unix.SYS_UMASK, uintptr(p.FS.mask()))
+	s.call(unix.SYS_UMASK, uintptr(p.FS.Mask()))
 	s.files(p.Files)
 	s.limits(p)
 	if p.prctl.noNewPrivs {

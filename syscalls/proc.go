@@ -393,7 +393,7 @@ func (p *procView) statusLines(m *memory) map[string]string {
 	state := p.state()
 	lines := map[string]string{
 		"Name": strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(p.ts.comm), "State": fmt.Sprintf("%c (%s)", state, stateNames[state]),
-		"Umask": fmt.Sprintf("%04o", p.FS.mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": strconv.Itoa(p.tracer()),
+		"Umask": fmt.Sprintf("%04o", p.FS.Mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": strconv.Itoa(p.tracer()),
 		"Tgid": strconv.Itoa(p.P.PID), "Pid": strconv.Itoa(p.id()), "PPid": strconv.Itoa(p.ppid()),
 		"NStgid": strconv.Itoa(p.P.PID), "NSpid": strconv.Itoa(p.id()), "NSpgid": strconv.Itoa(pgrp), "NSsid": strconv.Itoa(sid),
 		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),
@@ -436,8 +436,8 @@ func (p *procView) procLimits() ([]byte, error) {
 	return b, nil
 }
 
-// mask is the umask.
-func (fs *FS) mask() uint32 {
+// Mask is the umask.
+func (fs *FS) Mask() uint32 {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return fs.umask

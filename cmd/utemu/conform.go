@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +66,7 @@ func conformCommand() *cobra.Command {
 	return cmd
 }
 
-// verdict is the result of a case.
+// verdict is the result of a case. Its JSON is described in docs/step.md.
 type verdict struct {
 	Arch     string  `json:"arch"`
 	Case     string  `json:"case"`
@@ -142,6 +141,7 @@ func (f *conformFlags) run(ctx context.Context, out io.Writer) error {
 	if f.list {
 		return f.listCases(out)
 	}
+	start := time.Now()
 	vs, err := f.all(ctx, ss, out)
 	if err != nil {
 		return err
@@ -150,7 +150,10 @@ func (f *conformFlags) run(ctx context.Context, out io.Writer) error {
 		return usageError{errors.New("no case is selected")}
 	}
 	table(out, vs)
-	if err := errors.Join(writeWith(f.json, vs, writeJSON), writeWith(f.junit, vs, writeJUnit)); err != nil {
+	err = errors.Join(
+		writeWith(f.json, func(w io.Writer) error { return writeJSON(w, vs) }),
+		writeWith(f.junit, func(w io.Writer) error { return writeJUnit(w, start, vs) }))
+	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(vs, func(v verdict) bool { return !v.Passed }) {
@@ -276,7 +279,7 @@ func table(out io.Writer, vs []verdict) {
 }
 
 // writeWith writes results to a file, if one is named.
-func writeWith(name string, vs []verdict, write func(io.Writer, []verdict) error) error {
+func writeWith(name string, write func(io.Writer) error) error {
 	if name == "" {
 		return nil
 	}
@@ -284,7 +287,7 @@ func writeWith(name string, vs []verdict, write func(io.Writer, []verdict) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(file, vs), file.Close())
+	return errors.Join(write(file), file.Close())
 }
 
 func writeJSON(w io.Writer, vs []verdict) error {
@@ -292,63 +295,3 @@ func writeJSON(w io.Writer, vs []verdict) error {
 	e.SetIndent("", "  ")
 	return e.Encode(vs)
 }
-
-// The elements of JUnit's XML, as its readers take them.
-type (
-	junitSuites struct {
-		XMLName xml.Name     `xml:"testsuites"`
-		Suites  []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-		seconds  float64
-	}
-	junitCase struct {
-		Class   string        `xml:"classname,attr"`
-		Name    string        `xml:"name,attr"`
-		Time    string        `xml:"time,attr"`
-		Failure *junitFailure `xml:"failure"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
-// writeJUnit makes a suite of each architecture.
-func writeJUnit(w io.Writer, vs []verdict) error {
-	var all junitSuites
-	for _, v := range vs {
-		k := slices.IndexFunc(all.Suites, func(s junitSuite) bool { return s.Name == v.Arch })
-		if k < 0 {
-			k = len(all.Suites)
-			all.Suites = append(all.Suites, junitSuite{Name: v.Arch})
-		}
-		s := &all.Suites[k]
-		c := junitCase{Class: v.Arch + "." + v.Case, Name: v.Mode + "/" + v.Strategy, Time: seconds(v.Seconds)}
-		if !v.Passed {
-			c.Failure = &junitFailure{Message: v.Error, Text: v.Code}
-			s.Failures++
-		}
-		s.Tests++
-		s.seconds += v.Seconds
-		s.Time = seconds(s.seconds)
-		s.Cases = append(s.Cases, c)
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", " ")
-	if err := e.Encode(all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
-}
-
-func seconds(s float64) string { return fmt.Sprintf("%.4f", s) }

@@ -16,6 +16,7 @@ import (
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/internal/oracle"
 	"github.com/utemu/utemu/stepper"
+	"github.com/utemu/utemu/syscalls"
 )
 
 // oracles start a program elsewhere, by the names of --oracle.
@@ -45,8 +46,9 @@ func (f *stepFlags) beside(ctx context.Context, out *bufio.Writer, mode stepper.
 	}
 	closed := sync.OnceValue(m.Close)
 	defer closed()
+	sys := m.Process().OS.(*syscalls.Process)
 	p, err := oracles[f.oracle](oracle.Program{
-		Arch: m.Process().Arch, Model: m.Process().Model.Name, Path: c.Path, Args: c.Args, Env: c.Env, Sysroot: m.Sysroot(),
+		Arch: m.Process().Arch, Model: m.Process().Model.Name, Path: c.Path, Args: c.Args, Env: c.Env, Sysroot: m.Sysroot(), HostPath: sys.K.HostPath, Umask: sys.FS.Mask(),
 	})
 	if err != nil {
 		return err
@@ -58,7 +60,7 @@ func (f *stepFlags) beside(ctx context.Context, out *bufio.Writer, mode stepper.
 	}
 	show := &printer{m: m, g: g, what: f.print, out: out}
 	var recent trail
-	rep, d, err := oracle.Compare(ctx, g, p, oracle.Config{Strategy: s, Mode: mode, Max: f.max,
+	rep, d, err := oracle.Compare(ctx, g, p, oracle.Config{Strategy: s, Mode: mode, Max: f.max, HostPath: sys.K.HostPath,
 		Seen: func(n uint64, st stepper.Stop) error { return f.seen(n, st, show, &recent) }})
 	if err != nil {
 		return err

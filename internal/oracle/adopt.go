@@ -123,47 +123,48 @@ func find(l []entry, typ uint64) uint64 {
 // adopt brings two fresh processes to the same state: that of p, but for what
 // the auxiliary vector says of CPU and kernel. The program and its dynamic
 // linker move in the emulator to where p has them, and the stack becomes p's.
-func adopt(g *emu.Target, p Process) error {
+// It returns p's auxiliary vector.
+func adopt(g *emu.Target, p Process) ([]entry, error) {
 	a := g.Arch()
 	theirs, err := auxv(a, p.Regs(), p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ours, err := auxv(a, g.Regs(), g.Mem())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := agree(a, ours, theirs, p); err != nil {
-		return err
+		return nil, err
 	}
 	sp := p.Regs().Reg(a.SP)
 	s := g.Task().Proc.Space
 	program, linker := find(theirs, atPhdr)-find(ours, atPhdr), find(theirs, atBase)-find(ours, atBase)
 	old := stackOf(s, g.Regs().Reg(a.SP))
 	if old == nil {
-		return errors.New("oracle: the emulator's stack is not to be found")
+		return nil, errors.New("oracle: the emulator's stack is not to be found")
 	}
 	if err := s.Unmap(old.Addr, old.Size()); err != nil {
-		return err
+		return nil, err
 	}
 	if linker != 0 {
 		if err := shift(s, g.Regs().Reg(a.PC), linker); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if program != 0 {
 		if err := shift(s, find(ours, atEntry), program); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	end, err := stackEnd(a, p, sp, theirs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := stack(s, p, sp, end); err != nil {
-		return err
+		return nil, err
 	}
-	return start(g, p)
+	return theirs, start(g, p)
 }
 
 // agree writes the emulator's own entries into the other process. Where that

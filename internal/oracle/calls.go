@@ -18,6 +18,8 @@ type call struct {
 	lacking bool
 	// pids are arguments that name processes or threads: each side has its own.
 	pids []int
+	// paths are arguments that name a file which is looked up.
+	paths []int
 	// last: nothing of the program comes after it.
 	last bool
 }
@@ -50,6 +52,9 @@ const (
 	whyRandom = "random bytes"
 	whyQemu   = "qemu-user does not have it"
 )
+
+// Where calls have the path of a file.
+var first, second = []int{0}, []int{1}
 
 // calls are the rows, by the names of system calls.
 var calls = map[string]call{
@@ -90,9 +95,14 @@ var calls = map[string]call{
 	"set_robust_list": {why: whyQemu, lacking: true}, "get_robust_list": {why: whyQemu, lacking: true},
 
 	"fstat": {why: whyStat, out: []output{{arg: 1, name: "stat"}}}, "fstat64": {why: whyStat, out: []output{{arg: 1, name: "stat64"}}},
-	"newfstatat": {why: whyStat, out: []output{{arg: 2, name: "stat"}}}, "fstatat64": {why: whyStat, out: []output{{arg: 2, name: "stat64"}}},
-	"statx":    {why: whyStat, out: []output{{arg: 4, size: 256}}},
-	"readlink": {why: whyHost, result: true, out: []output{{arg: 1}}}, "readlinkat": {why: whyHost, result: true, out: []output{{arg: 2}}},
+	"newfstatat": {why: whyStat, out: []output{{arg: 2, name: "stat"}}, paths: second}, "fstatat64": {why: whyStat, out: []output{{arg: 2, name: "stat64"}}, paths: second},
+	"statx":    {why: whyStat, out: []output{{arg: 4, size: 256}}, paths: second},
+	"readlink": {why: whyHost, result: true, out: []output{{arg: 1}}, paths: first}, "readlinkat": {why: whyHost, result: true, out: []output{{arg: 2}}, paths: second},
+
+	"open": {paths: first}, "openat": {paths: second}, "openat2": {paths: second},
+	"access": {paths: first}, "faccessat": {paths: second}, "faccessat2": {paths: second},
+	"stat": {paths: first}, "stat64": {paths: first}, "lstat": {paths: first}, "lstat64": {paths: first},
+	"statfs": {paths: first}, "statfs64": {paths: first}, "chdir": {paths: first},
 
 	"getdents": {why: whyDirs, out: []output{{arg: 1}}}, "getdents64": {why: whyDirs, out: []output{{arg: 1}}},
 

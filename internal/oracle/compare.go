@@ -20,6 +20,8 @@ type Config struct {
 	Strategy stepper.Strategy
 	Mode     stepper.Mode
 	Max      uint64 // steps, 0 for no bound
+	// HostPath is that of Program, for an oracle that knows of no sysroot.
+	HostPath func(string) string
 	// Seen gets the emulator's stops that were equal, if it is not nil.
 	Seen func(n uint64, st stepper.Stop) error
 }
@@ -49,6 +51,7 @@ type session struct {
 	rep  Report
 	pids map[uint64]uint64 // the emulator's numbers of processes, theirs
 	brk  bool              // the heap's start is theirs
+	room uint64            // of the oracle's memory: a page for paths
 
 	// Of the step that is under way.
 	ctx   context.Context
@@ -84,9 +87,11 @@ func Compare(ctx context.Context, g *emu.Target, p Process, cfg Config) (Report,
 	if !cfg.Strategy.Supports(g, cfg.Mode) {
 		return s.rep, nil, fmt.Errorf("%s: %s: %w", cfg.Strategy.Name(), cfg.Mode, stepper.ErrNoStep)
 	}
-	if err := adopt(g, p); err != nil {
+	theirs, err := adopt(g, p)
+	if err != nil {
 		return s.rep, nil, err
 	}
+	s.room = find(theirs, atPhdr) &^ (emu.PageSize - 1)
 	if h, ok := p.(Holder); ok {
 		release, err := hold(g.Task().Proc, h.Held())
 		if err != nil {
@@ -110,7 +115,7 @@ func Compare(ctx context.Context, g *emu.Target, p Process, cfg Config) (Report,
 			return s.rep, nil, nil
 		}
 	}
-	err := s.memory(s.g.Regs().Reg(s.g.Arch().PC))
+	err = s.memory(s.g.Regs().Reg(s.g.Arch().PC))
 	return s.rep, s.diff, err
 }
 
@@ -333,6 +338,10 @@ func (s *session) syscall(i *arch.Insn, to uint64) error {
 			own(n, v)
 		}
 	}
+	restore, err := s.lookups(c, m.args, own)
+	if err != nil {
+		return err
+	}
 	nr := r.Reg(a.ABI.Nr)
 	if c.absent {
 		r.SetReg(a.ABI.Nr, 0xffff)
@@ -340,8 +349,10 @@ func (s *session) syscall(i *arch.Insn, to uint64) error {
 	if to == 0 || !strings.HasSuffix(name, "sigreturn") {
 		to = a.After(*i).PC
 	}
-	var err error
 	if s.last, err = s.p.Step(s.ctx, i, to); err != nil || s.last.Exited {
+		return err
+	}
+	if err := restore(); err != nil {
 		return err
 	}
 	for _, b := range back {

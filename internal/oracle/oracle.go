@@ -71,6 +71,11 @@ type Program struct {
 	Path      string // on the host
 	Args, Env []string
 	Sysroot   string // where the program's libraries are, "" for /
+	// HostPath is the file that an absolute path of the program names: that
+	// under the sysroot, if there is one.
+	HostPath func(string) string
+	// Umask is the program's, which is not that of this process.
+	Umask uint32
 }
 
 // Regs are the core registers of an architecture.
@@ -202,9 +207,9 @@ func (c *Capture) Bytes(ended bool) []byte {
 	return bytes.Clone(c.buf.Bytes())
 }
 
-// fixed runs f with address randomisation off for what it starts. The caller's
-// goroutine is locked to its thread.
-func fixed(f func() error) error {
+// fixed runs f with address randomisation off for what it starts, which gets a
+// umask. The caller's goroutine is locked to its thread.
+func fixed(umask uint32, f func() error) error {
 	const query, noRandom = 0xffffffff, 0x0040000
 	old, _, e := unix.Syscall(unix.SYS_PERSONALITY, query, 0, 0)
 	if e != 0 {
@@ -213,7 +218,9 @@ func fixed(f func() error) error {
 	if _, _, e := unix.Syscall(unix.SYS_PERSONALITY, old|noRandom, 0, 0); e != 0 {
 		return os.NewSyscallError("personality", e)
 	}
+	mask := unix.Umask(int(umask))
 	err := f()
+	unix.Umask(mask)
 	_, _, _ = unix.Syscall(unix.SYS_PERSONALITY, old, 0, 0)
 	return err
 }

@@ -25,7 +25,8 @@ type native struct {
 	out    *Capture
 	sig    int // to be delivered
 	ended  bool
-	blocks int // whether PTRACE_SINGLEBLOCK does: 0 unknown, 1 yes, -1 no
+	dir    string // of the copy of a program, "" for none
+	blocks int    // whether PTRACE_SINGLEBLOCK does: 0 unknown, 1 yes, -1 no
 }
 
 // names are the registers of struct user_regs_struct by the names that they
@@ -59,8 +60,12 @@ func StartNative(p Program) (Process, error) {
 	if n.out, err = NewCapture(nil); err != nil {
 		return nil, err
 	}
-	err = fixed(func() error {
-		proc, err := os.StartProcess(p.Path, p.Args, &os.ProcAttr{Env: p.Env, Files: n.out.Files[:], Sys: &syscall.SysProcAttr{Ptrace: true}})
+	path, linked, err := n.link(p)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	err = fixed(p.Umask, func() error {
+		proc, err := os.StartProcess(path, p.Args, &os.ProcAttr{Env: p.Env, Files: n.out.Files[:], Sys: &syscall.SysProcAttr{Ptrace: true}})
 		if err == nil {
 			n.pid = proc.Pid
 			err = proc.Release()
@@ -69,16 +74,30 @@ func StartNative(p Program) (Process, error) {
 	})
 	n.out.Release()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.Close())
 	}
-	if err := n.begin(); err != nil {
+	if err := n.begin(linked); err != nil {
 		return nil, errors.Join(fmt.Errorf("ptrace: %w", err), n.Close())
 	}
 	return n, nil
 }
 
+// link is the program to start: itself, or a copy with the sysroot's dynamic linker.
+func (n *native) link(p Program) (path string, l *linked, err error) {
+	if p.HostPath == nil || p.Sysroot == "" {
+		return p.Path, nil, nil
+	}
+	if n.dir, err = os.MkdirTemp("", "utemu-oracle"); err != nil {
+		return "", nil, err
+	}
+	if l, err = link(p, n.dir); l != nil {
+		return l.path, l, err
+	}
+	return p.Path, nil, err
+}
+
 // begin waits for the stop after exec.
-func (n *native) begin() error {
+func (n *native) begin(l *linked) error {
 	if _, err := n.wait(); err != nil {
 		return err
 	}
@@ -91,7 +110,14 @@ func (n *native) begin() error {
 	}
 	var err error
 	n.mem, err = os.OpenFile(fmt.Sprintf("/proc/%d/mem", n.pid), os.O_RDWR, 0)
-	return err
+	if err != nil || l == nil {
+		return err
+	}
+	aux, err := auxv(n.regs.arch, n.regs, n)
+	if err != nil {
+		return err
+	}
+	return l.restore(n, aux)
 }
 
 // wait waits for the next stop and reads the registers.
@@ -252,8 +278,11 @@ func (n *native) Output() []byte { return n.out.Bytes(n.ended) }
 // Close implements Process.
 func (n *native) Close() error {
 	var err error
+	if n.dir != "" {
+		err = os.RemoveAll(n.dir)
+	}
 	if n.mem != nil {
-		err = n.mem.Close()
+		err = errors.Join(err, n.mem.Close())
 	}
 	if n.ended || n.pid == 0 {
 		return err

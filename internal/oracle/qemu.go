@@ -65,7 +65,7 @@ func (q *qemu) start(path string, p Program) error {
 		args = append(args, "-L", p.Sysroot)
 	}
 	args = append(append(args, p.Path), p.Args[1:]...)
-	err = fixed(func() error {
+	err = fixed(p.Umask, func() error {
 		proc, err := os.StartProcess(path, args, &os.ProcAttr{Env: p.Env, Files: q.out.Files[:], Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}})
 		if err == nil {
 			q.pid = proc.Pid

@@ -11,15 +11,14 @@ type Skip struct {
 
 // The tests that reasons name.
 const (
-	absent  = "internal/conform/ledger_test.go:TestAbsent"
-	predict = "step_test.go:TestNextPC"
-	suite   = "internal/conform/conform_test.go:TestSuite"
+	absent   = "internal/conform/ledger_test.go:TestAbsent"
+	intoSlot = "internal/conform/slot_test.go:TestIntoSlot"
 )
 
 // Skips is the ledger: every scenario has a case or stands here, and not both.
 var Skips = []Skip{
 	{32, "delay-slot", "no architecture here has delay slots", []string{absent}},
-	{54, "rseq", "rseq is not offered to programs", []string{absent}},
+	{54, "rseq", "the system call is not there, as in kernels without it; libraries do without", []string{absent}},
 	{104, "auipc", "an instruction of an architecture that is not here", []string{absent}},
-	{106, "into-slot", "the slot is a page of its own, which no jump leads to by accident", []string{suite}},
+	{106, "into-slot", "where the slot lies is the target's, and only one strategy has it: no code of a case leads there", []string{intoSlot}},
 }
