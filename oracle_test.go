@@ -1,7 +1,10 @@
 package utemu_test
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"io"
 	"os"
 	"path/filepath"
@@ -79,6 +82,42 @@ func TestOracleSysroot(t *testing.T) {
 // TestOracleUmask: an oracle starts with the program's umask.
 func TestOracleUmask(t *testing.T) {
 	oracleRun(t, oracle.StartNative, "/bin/sh", 0, "-c", "umask")
+}
+
+// TestOracleRandom: what is read from a device for random numbers is the
+// emulator's on both sides.
+func TestOracleRandom(t *testing.T) {
+	rep := oracleRun(t, oracle.StartNative, "/usr/bin/head", 0, "-c", "8", "/dev/urandom")
+	require.NotZero(t, rep.Explained["read: random bytes"])
+}
+
+// TestOracleRefused: qemu-ppc does not run what older processors take for MFFS.
+func TestOracleRefused(t *testing.T) {
+	code := []uint32{
+		0xfc17048e, // mffscrni f0,0
+		0xd801fff0, // stfd f0,-16(r1)
+		0x8081fff4, // lwz r4,-12(r1)
+		0x38000001, // li r0,1
+		0x38600000, // li r3,0
+		0x44000002, // sc
+	}
+	const at, head = 0x10000000, 52 + 32
+	size := uint32(head + 4*len(code))
+	var b bytes.Buffer
+	for _, v := range []any{
+		elf.Header32{
+			Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS32), byte(elf.ELFDATA2MSB), byte(elf.EV_CURRENT)},
+			Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_PPC), Version: uint32(elf.EV_CURRENT), Entry: at + head, Phoff: 52, Ehsize: 52, Phentsize: 32, Phnum: 1,
+		},
+		elf.Prog32{Type: uint32(elf.PT_LOAD), Vaddr: at, Filesz: size, Memsz: size, Flags: uint32(elf.PF_R | elf.PF_X), Align: 0x1000},
+		code,
+	} {
+		require.NoError(t, binary.Write(&b, binary.BigEndian, v))
+	}
+	path := filepath.Join(t.TempDir(), "mffs")
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o700))
+	rep := oracleRun(t, oracle.StartQemu, path, 0)
+	require.NotZero(t, rep.Explained["mffscrni: qemu does not run it"])
 }
 
 // TestOracleHelpers: the kernel's helpers of ARM, which qemu-user runs as a whole,

@@ -66,8 +66,8 @@ func newCPU(a *arch.Arch, m *arch.Model, s *Space, o Options) (*CPU, error) {
 		c.index[r.ID] = int16(i)
 	}
 	c.bare.eng = eng
-	if o.Schedule != nil {
-		eng.Determine(o.Schedule.seed)
+	if o.Schedule != nil && !eng.Determine(o.Schedule.seed) && o.Warn != nil {
+		o.Warn("this libunicorn lets instructions read the machine's clock and random numbers: runs need not be alike")
 	}
 	if err := a.Engine.Boot(&c.bare, m); err != nil {
 		c.close()

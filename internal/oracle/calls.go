@@ -40,6 +40,8 @@ type output struct {
 	arg  int
 	size int
 	name string // of a structure of the kernel, instead of size
+	// random: only if argument 0 is a device for random numbers
+	random bool
 }
 
 const (
@@ -85,6 +87,7 @@ var calls = map[string]call{
 
 	"sysinfo": {why: whyHost, out: []output{{arg: 0, name: "sysinfo"}}},
 
+	"read":       {why: whyRandom, out: []output{{arg: 1, random: true}}},
 	"getrandom":  {why: whyRandom, out: []output{{arg: 0}}},
 	"uname":      {why: whyHost, out: []output{{arg: 0, size: 6 * 65}}},
 	"prlimit64":  {why: whyHost, out: []output{{arg: 3, size: 16}}},

@@ -246,8 +246,10 @@ func (s *session) single(i *arch.Insn, to uint64) (err error) {
 		}
 		return err
 	}
-	s.last, err = s.p.Step(s.ctx, i, to)
-	return err
+	if s.last, err = s.p.Step(s.ctx, i, to); err != nil {
+		return err
+	}
+	return s.refused(i)
 }
 
 // mimic gives the oracle the emulator's result of an instruction in the middle
@@ -553,6 +555,9 @@ func (s *session) outputs() error {
 			s.rep.Explained[m.name+": "+m.why]++
 		}
 		for _, o := range m.out {
+			if o.random && !s.random(m.args[0]) {
+				continue
+			}
 			if err := s.output(m, o, o.bytes(a, ours)); err != nil {
 				return err
 			}

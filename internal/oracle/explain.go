@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/internal/disasm"
@@ -95,12 +97,45 @@ func (s *session) explain(d *Difference) bool {
 	return true
 }
 
+// refused has the oracle go on behind an instruction of Power ISA 3.0 that reads
+// FPSCR, which is MFFS on processors that do not know it, and for which qemu-ppc
+// raises SIGILL.
+func (s *session) refused(i *arch.Insn) error {
+	k, ok := s.p.(Skipper)
+	if !ok || s.last.Signo != int(unix.SIGILL) || s.st == nil || s.st.Why == stepper.Signal {
+		return nil
+	}
+	name, operands, _ := strings.Cut(s.text(i), " ")
+	reg, _, _ := strings.Cut(operands, ",")
+	r, ok := s.g.Arch().RegByName(reg)
+	if !ok || !strings.HasPrefix(name, "mffs") {
+		return nil
+	}
+	s.last = Stop{}
+	s.rep.Explained[name+": qemu does not run it"]++
+	return k.Skip(i, reg, s.g.Regs().Reg(r.ID))
+}
+
 // scratch tells whether a helper of the kernel's may leave a register so. Of its
 // result it is said whether it is 0.
 func (s *session) scratch(d stepper.RegDifference) bool {
 	a := s.g.Arch()
 	reg, _ := a.RegByName(d.Name)
 	return reg.ID != a.ABI.Ret || d.Values[0] != 0 && d.Values[1] != 0
+}
+
+// random tells whether a descriptor is of a device for random numbers.
+func (s *session) random(fd uint64) bool {
+	guest, ok := s.g.Task().Proc.OS.(interface{ HostPath(string) (string, error) })
+	if !ok {
+		return false
+	}
+	name, err := guest.HostPath(fmt.Sprintf("/proc/self/fd/%d", int32(fd)))
+	var st unix.Stat_t
+	if err != nil || unix.Stat(name, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return false
+	}
+	return st.Rdev == unix.Mkdev(1, 8) || st.Rdev == unix.Mkdev(1, 9)
 }
 
 // zeroed is how much DC ZVA of qemu's CPU models clears at most.

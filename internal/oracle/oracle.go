@@ -47,6 +47,13 @@ type Process interface {
 // Holder is a Process that has descriptors of its own, among the program's.
 type Holder interface{ Held() []int }
 
+// Skipper is a Process that refuses instructions which it should run.
+type Skipper interface {
+	// Skip goes on behind i, which has just raised a signal, as if it had given
+	// a register that value.
+	Skip(i *arch.Insn, reg string, v uint64) error
+}
+
 // Blocker is a Process that can step by blocks itself.
 type Blocker interface {
 	// StepBlock goes on until a branch is taken, or only for one instruction

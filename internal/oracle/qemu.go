@@ -22,7 +22,8 @@ type qemu struct {
 	*remote
 	regs  *Regs
 	slots []slot // by core register
-	sig   int    // to be delivered, as gdb numbers it
+	named map[string]slot
+	sig   int // to be delivered, as gdb numbers it
 	pid   int
 	out   *Capture
 	dir   string
@@ -139,6 +140,7 @@ func (q *qemu) describe() error {
 		}
 		q.slots = append(q.slots, s)
 	}
+	q.named = byName
 	p, err := q.ask("?")
 	if err != nil {
 		return err
@@ -224,6 +226,17 @@ func (q *qemu) Step(ctx context.Context, i *arch.Insn, to uint64) (Stop, error) 
 		st.Signo = 0
 	}
 	return st, nil
+}
+
+// Skip implements Skipper.
+func (q *qemu) Skip(i *arch.Insn, reg string, v uint64) error {
+	s, ok := q.named[reg]
+	if !ok {
+		return fmt.Errorf("the stub has no register %s", reg)
+	}
+	q.sig = 0
+	q.regs.SetReg(q.regs.arch.PC, q.regs.arch.After(*i).PC)
+	return q.done("P%x=%s", s.num, digits(q.regs.arch, v, s.size))
 }
 
 // stopped takes a stop reply apart.

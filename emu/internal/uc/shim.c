@@ -423,7 +423,8 @@ uint32_t NAME(helper_load_tbu_ppc)(void *env) { return (uint32_t)(timebase() >> 
 uint64_t NAME(helper_load_tbl_ppc64)(void *env) { return timebase(); }
 uint64_t NAME(helper_load_tbu_ppc64)(void *env) { return timebase() >> 32; }
 
-// The clocks and random numbers of a guest whose runs are to be alike.
+// The clocks and random numbers of a guest whose runs are to be alike. Shared
+// libraries of 2.1 hide two of these functions and so call their own.
 
 REAL(uint64_t, cpu_get_tsc_x86_64, (void *));
 uint64_t NAME(cpu_get_tsc_x86_64)(void *env)
@@ -590,8 +591,7 @@ static bool bind_several(void)
 
 static bool bind_more(void)
 {
-	return FIND(cpu_exit) & FIND(cpu_get_tsc_x86_64) & FIND(qemu_clock_get_ns) & FIND(qemu_guest_getrandom) &
-	       FIND(cpu_ldl_code_ppc) & FIND(helper_inb_x86_64) & FIND(helper_inw_x86_64) & FIND(helper_inl_x86_64) &
+	return FIND(cpu_exit) & FIND(cpu_ldl_code_ppc) & FIND(helper_inb_x86_64) & FIND(helper_inw_x86_64) & FIND(helper_inl_x86_64) &
 	       FIND(helper_outb_x86_64) & FIND(helper_outw_x86_64) & FIND(helper_outl_x86_64) &
 	       FIND(helper_yield_arm) & FIND(helper_wfe_arm) &
 	       FIND(helper_dcbz_ppc) & FIND(helper_dcbz_ppc64) & FIND(helper_dc_zva_aarch64) & bind_several();
@@ -682,14 +682,16 @@ void ue_shim_exit(void *cpu) { real_cpu_exit(cpu); }
 
 // The functions must be bound before any engine runs, since the library calls
 // ours whether or not an engine wants the shim, and some may not be there.
-static bool bound, x86;
+static bool bound, determines, x86;
 
 __attribute__((constructor)) static void bind_all(void)
 {
 	ue_float_bind();
 	x86 = ue_x86_bind();
+	determines = FIND(cpu_get_tsc_x86_64) & FIND(qemu_clock_get_ns) & FIND(qemu_guest_getrandom);
 	bound = bind_x86_64() & bind_arm() & bind_aarch64() & bind_ppc() & bind_ppc64() & bind_more();
 }
 
 bool ue_shim_bound(void) { return bound; }
+bool ue_shim_determines(void) { return determines; }
 bool ue_x86_bound(void) { return x86; }

@@ -54,6 +54,9 @@ type Engine struct {
 	c      *C.struct_ue
 	handle C.uintptr_t // c, which cgo need not look into
 	why    string      // why there is no shim, "" if there is
+	// image is the last of State. The library leaves parts of its head as they
+	// were, so that two images that lie elsewhere differ.
+	image *C.uc_context
 }
 
 // check makes an error of a result of the library.
@@ -102,6 +105,9 @@ func open(c Config, shim bool) (*Engine, error) {
 
 // Close frees the engine.
 func (e *Engine) Close() error {
+	if e.image != nil {
+		C.uc_context_free(e.image)
+	}
 	err := check("close", C.ue_close(e.c))
 	e.c = nil
 	return err
@@ -271,15 +277,15 @@ func (e *Engine) Put(c *Context, off int, b []byte) {
 // registers that it has no number for can be found by behaviour.
 func (e *Engine) State() ([]byte, error) {
 	e.still()
-	var p *C.uc_context
-	if r := C.uc_context_alloc(e.c.uc, &p); r != C.UC_ERR_OK {
-		return nil, check("context", r)
+	if e.image == nil {
+		if r := C.uc_context_alloc(e.c.uc, &e.image); r != C.UC_ERR_OK {
+			return nil, check("context", r)
+		}
 	}
-	defer C.uc_context_free(p)
-	if r := C.uc_context_save(e.c.uc, p); r != C.UC_ERR_OK {
+	if r := C.uc_context_save(e.c.uc, e.image); r != C.UC_ERR_OK {
 		return nil, check("context save", r)
 	}
-	return C.GoBytes(unsafe.Pointer(p), C.int(C.uc_context_size(e.c.uc))), nil
+	return C.GoBytes(unsafe.Pointer(e.image), C.int(C.uc_context_size(e.c.uc))), nil
 }
 
 // SetState puts an image back that State gave, perhaps changed.
@@ -315,10 +321,13 @@ func (e *Engine) stop() Stop {
 func (e *Engine) Interrupt() { C.ue_interrupt(e.c) }
 
 // Determine makes runs depend on the guest alone: instructions that read a
-// clock or ask for random numbers get what comes from slices and the seed.
-func (e *Engine) Determine(seed uint64) {
+// clock or ask for random numbers get what comes from slices and the seed. It
+// tells whether they do: builds of the library that hide the functions that they
+// call give them the machine's.
+func (e *Engine) Determine(seed uint64) bool {
 	e.c.sliced = true
 	e.c.random = C.uint64_t(seed)
+	return bool(C.ue_shim_determines())
 }
 
 // SetSlice makes runs of an engine with Determine end, with KindInterrupt, when

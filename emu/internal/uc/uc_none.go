@@ -123,8 +123,8 @@ func (e *Engine) Status() uint64 { return 0 }
 // Interrupt does nothing.
 func (e *Engine) Interrupt() {}
 
-// Determine does nothing.
-func (e *Engine) Determine(seed uint64) {}
+// Determine returns false.
+func (e *Engine) Determine(seed uint64) bool { return false }
 
 // SetSlice does nothing.
 func (e *Engine) SetSlice(branches, tail, now uint64) {}
