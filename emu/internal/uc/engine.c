@@ -1083,7 +1083,8 @@ uc_err ue_run_on(struct ue *e, uint64_t limit, const uint64_t *stops, uint32_t n
 {
 	uint64_t pc = e->stop.pc;
 	bound(e, limit, stops, nstops, how);
-	if (interrupted(e))
+	// Behind an exception, where pc may not be, the run sees a request by itself.
+	if (!e->at_exception && interrupted(e))
 		return at_once(e, pc);
 	ue_go_on(e);
 	return e->parked ? UC_ERR_OK : done(e, e->result);

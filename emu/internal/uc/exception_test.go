@@ -3,6 +3,7 @@
 package uc
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,6 +113,50 @@ func TestParkedAtExceptionBound(t *testing.T) {
 			st, err = r.RunFile(next, Limit{}, file, true)
 			require.NoError(t, err)
 			require.Equal(t, KindPlanted, st.Kind)
+		}
+	})
+}
+
+// A request to stop that comes at whatever time between two system calls stops
+// the run where it is: no call is made twice or left out.
+func TestParkedAtExceptionInterrupted(t *testing.T) {
+	const calls, rounds = 50, 300
+	each(t, func(t *testing.T, r *rig) {
+		call := callCode[r.name()]
+		size := uint64(len(call))
+		r.put(codeAt, strings.Repeat(call, calls)+workCode[r.name()])
+		done := make(chan struct{})
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					r.Interrupt()
+				}
+			}
+		}()
+		defer func() { close(done); <-gone }()
+		for range rounds {
+			next, on := uint64(codeAt), false
+			r.start(codeAt, dataAt, 7)
+			for next < codeAt+calls*size {
+				st, err := r.RunFile(r.at(next), Limit{}, new(File), on)
+				require.NoError(t, err)
+				on = st.Kind != KindInterrupt
+				switch st.Kind {
+				case KindInterrupt:
+					require.Equal(t, next, st.PC)
+				case KindSyscallInsn: // at the instruction
+					require.Equal(t, next, st.PC)
+					next += size
+				default:
+					next += size
+					require.Equal(t, next, st.PC)
+				}
+			}
 		}
 	})
 }
