@@ -34,8 +34,9 @@ type Process struct {
 	leader *taskState                  // of the first task, also after it has ended
 
 	// Guarded by family.mu.
-	parent     *Process   // nil for the first, and for those whose parent has ended
-	first      bool       // it is not the child of a guest
+	parent     *Process // nil for the first, and for those whose parent has ended
+	first      bool     // it is not the child of a guest
+	release    sync.Once
 	forker     *taskState // the task of the parent that has made it
 	tracees    []*Tracee  // of its tasks
 	pgrp, sid  int

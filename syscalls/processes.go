@@ -219,10 +219,8 @@ func (t *Files) copy() *Files {
 func (p *Process) exited() {
 	k := p.K
 	// What it holds goes at once: others wait for the ends of its pipes.
-	if !p.first {
-		if err := p.Release(); err != nil {
-			k.cfg.Log(err.Error())
-		}
+	if err := p.Release(); err != nil {
+		k.cfg.Log(err.Error())
 	}
 	k.disassociate(p)
 	f := &k.family

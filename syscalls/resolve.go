@@ -144,9 +144,14 @@ func (p *Process) HostPath(name string) (string, error) {
 
 // Release closes what the process holds of the host: all descriptors, the
 // current directory and timers, and ends the program that the host runs for it.
-// The process must have ended, its engine must
-// still be there.
-func (p *Process) Release() error {
+// The process must have ended, its engine must still be there. Only the first
+// call does something.
+func (p *Process) Release() (err error) {
+	p.release.Do(func() { err = p.releaseAll() })
+	return err
+}
+
+func (p *Process) releaseAll() error {
 	p.shut()
 	if h := p.host.Load(); h != nil {
 		h.end()
