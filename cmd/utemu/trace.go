@@ -147,11 +147,11 @@ func (f *traceFlags) finish(m *utemu.Machine, shared *trace.Shared, w *watcher, 
 	if err == nil {
 		err = w.end(m.Task(), st)
 	}
-	err = errors.Join(err, w.close())
+	errs := []error{err, w.close()}
 	if shared != nil {
-		err = errors.Join(err, shared.Close())
+		errs = append(errs, shared.Close())
 	}
-	err = errors.Join(err, out.Close())
+	err = errors.Join(append(errs, out.Close())...)
 	for _, name := range w.unresolved() {
 		fmt.Fprintf(os.Stderr, "utemu: no code was found for %s\n", name)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +19,7 @@ type watcher struct {
 	events trace.Events
 	calls  *callLines
 
-	first   *trace.Tracer // of the first process, which lives to the end
+	first *trace.Tracer // of the first process, which lives to the end
 
 	mu      sync.Mutex
 	pids    map[int]int // processes of threads
@@ -124,7 +123,7 @@ func (w *watcher) Clone(k, child *emu.Task) {
 func (w *watcher) fork(t *trace.Tracer, p *emu.Process, exec bool) {
 	c, err := t.Fork(p, symbolize.New(p), exec)
 	if err != nil {
-		w.err = errors.Join(w.err, err)
+		w.failed(err)
 		return
 	}
 	w.tracers[p] = c
@@ -184,7 +183,13 @@ func (w *watcher) drop(t *trace.Tracer) {
 		w.found[name]++
 	}
 	w.gone++
-	w.err = errors.Join(w.err, t.Abandon())
+	w.failed(t.Abandon())
+}
+
+func (w *watcher) failed(err error) {
+	if w.err == nil {
+		w.err = err
+	}
 }
 
 // end writes the last lines of a task; only the first time counts.
