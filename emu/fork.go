@@ -23,6 +23,7 @@ func (s *Space) Fork() (*Space, error) {
 			continue
 		}
 		w := *v
+		w.Flags &^= MapLocked
 		if err := s.forkMapping(c, &w); err != nil {
 			_ = c.Release() // the first error counts
 			return nil, fmt.Errorf("emu: fork: mapping %#x-%#x: %w", v.Addr, v.End, err)

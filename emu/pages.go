@@ -24,7 +24,7 @@ func (s *Space) Advise(addr, size uint64, advice int) error {
 }
 
 // Mark sets and clears flags of the mappings in [addr,addr+size), both
-// page-aligned: MapDontFork, MapWipeOnFork and MapDontDump.
+// page-aligned: MapDontFork, MapWipeOnFork, MapDontDump and MapLocked.
 func (s *Space) Mark(addr, size uint64, set, clear MapFlags) {
 	end := addr + size
 	s.list.split(addr)

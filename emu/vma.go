@@ -24,6 +24,7 @@ const (
 	MapWipeOnFork                      // zero in a fork's child
 	MapFixedName                       // Name is the kernel's own ("[stack]"), not a path
 	MapDontDump                        // left out of core files
+	MapLocked                          // by mlock, which a fork's child does not inherit
 )
 
 // Backing is the file behind a mapping. The address space keeps a descriptor

@@ -148,7 +148,7 @@ func (p *procView) procMaps() ([]byte, error) {
 }
 
 // usage is what smaps tells of a mapping, in bytes.
-type usage struct{ size, rss, clean, dirty, anon uint64 }
+type usage struct{ size, rss, clean, dirty, anon, locked uint64 }
 
 // usage asks the host how much of a mapping is in memory. Private pages that
 // are there count as dirty, those of files as clean.
@@ -174,6 +174,9 @@ func (p *procView) usage(l *mapLine) (u usage, err error) {
 	} else {
 		u.clean = u.rss
 	}
+	if l.Flags&emu.MapLocked != 0 {
+		u.locked = u.rss
+	}
 	return u, nil
 }
 
@@ -189,7 +192,7 @@ func (u *usage) append(b []byte, shared bool) []byte {
 		{"Rss", u.rss}, {"Pss", u.rss}, {"Pss_Dirty", u.dirty}, {"Shared_Clean", sc}, {"Shared_Dirty", sd},
 		{"Private_Clean", pc}, {"Private_Dirty", pd}, {"Referenced", u.rss}, {"Anonymous", u.anon}, {"KSM", 0}, {"LazyFree", 0},
 		{"AnonHugePages", 0}, {"ShmemPmdMapped", 0}, {"FilePmdMapped", 0}, {"Shared_Hugetlb", 0},
-		{"Private_Hugetlb", 0}, {"Swap", 0}, {"SwapPss", 0}, {"Locked", 0},
+		{"Private_Hugetlb", 0}, {"Swap", 0}, {"SwapPss", 0}, {"Locked", u.locked},
 	} {
 		b = appendKB(b, f.name, f.v)
 	}
@@ -239,6 +242,9 @@ func (l *mapLine) vmFlags() (f []string) {
 	if l.Flags&emu.MapGrowsDown != 0 {
 		f = append(f, "gd")
 	}
+	if l.Flags&emu.MapLocked != 0 {
+		f = append(f, "lo")
+	}
 	return f
 }
 
@@ -257,13 +263,14 @@ func (p *procView) procRollup() ([]byte, error) {
 		sum.clean += u.clean
 		sum.dirty += u.dirty
 		sum.anon += u.anon
+		sum.locked += u.locked
 	}
 	all := mapLine{VMA: emu.VMA{Addr: lines[0].Addr, End: lines[len(lines)-1].End}, name: "[rollup]"}
 	return sum.append(all.append(nil, p.P.Arch.Word), false), nil
 }
 
 // memory sums the mappings for stat, statm and status.
-type memory struct{ total, resident, file, text, data, stack uint64 }
+type memory struct{ total, resident, file, text, data, stack, locked uint64 }
 
 func (p *procView) memory() (m memory, err error) {
 	for _, l := range p.mapLines() {
@@ -274,6 +281,9 @@ func (p *procView) memory() (m memory, err error) {
 		m.total += u.size
 		m.resident += u.rss
 		m.file += u.clean
+		if l.Flags&emu.MapLocked != 0 {
+			m.locked += u.size
+		}
 		switch {
 		case l.Flags&emu.MapGrowsDown != 0:
 			m.stack += u.size
@@ -396,7 +406,7 @@ func (p *procView) statusLines(m *memory) map[string]string {
 		"Umask": fmt.Sprintf("%04o", p.FS.Mask()), "Threads": strconv.Itoa(len(p.P.Tasks())), "TracerPid": strconv.Itoa(p.tracer()),
 		"Tgid": strconv.Itoa(p.P.PID), "Pid": strconv.Itoa(p.id()), "PPid": strconv.Itoa(p.ppid()),
 		"NStgid": strconv.Itoa(p.P.PID), "NSpid": strconv.Itoa(p.id()), "NSpgid": strconv.Itoa(pgrp), "NSsid": strconv.Itoa(sid),
-		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(0), "VmPin": kb(0),
+		"VmPeak": kb(m.total), "VmSize": kb(m.total), "VmHWM": kb(m.resident), "VmRSS": kb(m.resident), "VmLck": kb(m.locked), "VmPin": kb(0),
 		"RssAnon": kb(m.resident - m.file), "RssFile": kb(m.file), "RssShmem": kb(0), "VmLib": kb(0),
 		"VmData": kb(m.data), "VmStk": kb(m.stack), "VmExe": kb(m.text),
 		"SigPnd": set(pend), "ShdPnd": set(shared), "SigBlk": set(blocked), "SigIgn": set(ignored), "SigCgt": set(caught),

@@ -2,6 +2,7 @@ package syscalls
 
 import (
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -151,8 +152,11 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 	c.noteOutside(f)
 	evs := make([]unix.EpollEvent, min(count, epollMax))
 	n, err := unix.EpollWait(f.Host, evs, 0)
-	if err == nil && n == 0 {
-		// The wait itself is poll's, whose timeout is as fine as any.
+	if err == nil && n == 0 && c.T.Schedule() == nil {
+		n, err = c.epollSleep(f, evs, t)
+	}
+	if err == unix.ENOSYS || err == nil && n == 0 && c.T.Schedule() != nil {
+		// The timeout of poll is as fine as any, on each kernel.
 		if _, err = c.hostPoll([]unix.PollFd{{Fd: int32(f.Host), Events: unix.POLLIN}}, t); err == nil {
 			n, err = unix.EpollWait(f.Host, evs, 0)
 		}
@@ -169,6 +173,21 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 		}
 	}
 	return uint64(n), nil
+}
+
+// epollSleep waits as epoll_pwait2(2), ENOSYS if the host does not have it: of
+// several that wait for the same event so, the host wakes one.
+func (c *Ctx) epollSleep(f *File, evs []unix.EpollEvent, t timeout) (n int, err error) {
+	err = c.restart(func() error {
+		r, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(f.Host), uintptr(unsafe.Pointer(unsafe.SliceData(evs))), uintptr(len(evs)),
+			uintptr(unsafe.Pointer(t.left())), 0, 0)
+		n = int(r)
+		return asError(e)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 func sysEpollWait(c *Ctx) (uint64, error) {

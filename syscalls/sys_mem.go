@@ -18,11 +18,11 @@ var memRows = []Row{
 	{Name: "msync", Fn: sysMsync, Level: Full},
 	{Name: "madvise", Fn: sysMadvise, Level: Full},
 	{Name: "mincore", Fn: sysMincore, Level: Full},
-	{Name: "mlock", Fn: func(c *Ctx) (uint64, error) { return c.mlock(c.Addr(), c.Size()) }, Level: Partial, Note: noLock},
+	{Name: "mlock", Fn: func(c *Ctx) (uint64, error) { return c.mlock(c.Addr(), c.Size(), 0) }, Level: Partial, Note: noLock},
 	{Name: "mlock2", Fn: sysMlock2, Level: Partial, Note: noLock},
-	{Name: "munlock", Fn: func(c *Ctx) (uint64, error) { return c.mlock(c.Addr(), c.Size()) }, Level: Partial, Note: noLock},
+	{Name: "munlock", Fn: func(c *Ctx) (uint64, error) { return c.munlock(c.Addr(), c.Size()) }, Level: Partial, Note: noLock},
 	{Name: "mlockall", Fn: sysMlockall, Level: Partial, Note: noLock},
-	{Name: "munlockall", Fn: func(*Ctx) (uint64, error) { return 0, nil }, Level: Partial, Note: noLock},
+	{Name: "munlockall", Fn: sysMunlockall, Level: Partial, Note: noLock},
 	{Name: "remap_file_pages", Fn: sysRemapFilePages, Level: Full},
 	{Name: "membarrier", Fn: sysMembarrier, Level: Full},
 	{Name: "process_vm_readv", Fn: func(c *Ctx) (uint64, error) { return c.processVM(false) }, Level: Partial, Note: ownVM},
@@ -34,7 +34,7 @@ var memRows = []Row{
 }
 
 const (
-	noLock = "checked, but pages are not locked in memory"
+	noLock = "pages are brought in and counted, but the host may page them out"
 	ownVM  = "only the memory of guests"
 )
 
@@ -42,6 +42,7 @@ const (
 type memState struct {
 	shm         map[uint64]uint64 // attached System V segments: address and size
 	membarriers uint32            // registrations
+	lockAll     bool              // mappings to come are locked (MCL_FUTURE)
 }
 
 const pageMask = emu.PageSize - 1
@@ -147,7 +148,15 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = c.room(size, c.mappedIn(addr, size), v.Prot&arch.Write != 0 && v.Flags&emu.MapShared == 0)
+	if host&unix.MAP_LOCKED != 0 || c.P.mem.lockAll {
+		v.Flags |= emu.MapLocked
+		if err = c.mayLock(size); err == unix.ENOMEM {
+			err = unix.EAGAIN
+		}
+	}
+	if err == nil {
+		err = c.room(size, c.mappedIn(addr, size), v.Prot&arch.Write != 0 && v.Flags&emu.MapShared == 0)
+	}
 	if err == nil {
 		err = c.Space().Map(v)
 	}
@@ -156,6 +165,9 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 			v.File.File.Close()
 		}
 		return 0, err
+	}
+	if v.Flags&emu.MapLocked != 0 || host&unix.MAP_POPULATE != 0 && host&unix.MAP_NONBLOCK == 0 {
+		c.populate(addr, size)
 	}
 	return addr, nil
 }

@@ -181,38 +181,6 @@ func sysMincore(c *Ctx) (uint64, error) {
 	return 0, nil
 }
 
-// mlock checks what mlock(2) and munlock(2) check.
-func (c *Ctx) mlock(addr, n uint64) (uint64, error) {
-	size := c.pages(n + addr&pageMask)
-	addr &^= pageMask
-	switch {
-	case size == 0:
-		return 0, nil
-	case c.A.Addr(addr+size) < addr:
-		return 0, unix.EINVAL
-	case !c.inUser(addr, size) || !c.covered(addr, size):
-		return 0, unix.ENOMEM
-	}
-	return 0, nil
-}
-
-func sysMlock2(c *Ctx) (uint64, error) {
-	addr, n, flags := c.Addr(), c.Size(), c.Int()
-	const onFault = 1 // MLOCK_ONFAULT
-	if flags&^onFault != 0 {
-		return 0, unix.EINVAL
-	}
-	return c.mlock(addr, n)
-}
-
-func sysMlockall(c *Ctx) (uint64, error) {
-	flags, rest := McLockFlags.Host(c.A, uint64(c.Uint()))
-	if rest != 0 || flags == 0 || flags == unix.MCL_ONFAULT {
-		return 0, unix.EINVAL
-	}
-	return 0, nil
-}
-
 // Commands of membarrier(2) (linux/membarrier.h). Those that act do nothing:
 // a process's tasks run one at a time, with full barriers between.
 const (

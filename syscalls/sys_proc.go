@@ -113,18 +113,35 @@ func sysPersonality(c *Ctx) (uint64, error) {
 }
 
 // hostID is the process or thread of the host that a guest's id means: 0 is
-// the caller, whose place in the host the first thread takes.
+// the caller, whose place in the host the first thread takes, as it does for
+// other guests.
 func (c *Ctx) hostID(id int) int {
-	if id == 0 || c.isTask(id) {
+	if id == 0 || c.K.find(id) != nil {
 		return os.Getpid()
 	}
 	return id
+}
+
+// mayNice tells whether the caller may change how a task is scheduled
+// (check_same_owner); the host decides for those that are no guests.
+func (c *Ctx) mayNice(id int) error {
+	ts := c.K.find(id)
+	if ts == nil || ts.p == c.P {
+		return nil
+	}
+	me := c.task().cred
+	if me.uid.eff == ts.cred.uid.eff || me.uid.eff == ts.cred.uid.real || me.has(unix.CAP_SYS_NICE) {
+		return nil
+	}
+	return unix.EPERM
 }
 
 func sysGetpriority(c *Ctx) (uint64, error) {
 	which, who := c.Int(), c.Int()
 	if which == unix.PRIO_PROCESS {
 		who = c.hostID(who)
+	} else if c.guestGroup(which, who) {
+		which, who = unix.PRIO_PROCESS, os.Getpid()
 	}
 	return result(unix.Getpriority(which, who))
 }
@@ -135,10 +152,24 @@ func sysSetpriority(c *Ctx) (uint64, error) {
 
 // setPriority changes the guest's own for all threads of the host process.
 func (c *Ctx) setPriority(which, who, nice int) error {
-	if which == unix.PRIO_PROCESS && (who == 0 || c.isTask(who)) {
-		return eachThread(func(tid int) error { return unix.Setpriority(which, tid, nice) })
+	if which == unix.PRIO_PROCESS && (who == 0 || c.K.find(who) != nil) || c.guestGroup(which, who) {
+		if err := c.mayNice(who); err != nil {
+			return err
+		}
+		return eachThread(func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, nice) })
 	}
 	return unix.Setpriority(which, who, nice)
+}
+
+// guestGroup tells whether who is a process group that only guests are in.
+func (c *Ctx) guestGroup(which, who int) bool {
+	if which != unix.PRIO_PGRP {
+		return false
+	}
+	if who == 0 {
+		who = c.P.group()
+	}
+	return who != unix.Getpgrp() && len(c.K.members(who)) > 0
 }
 
 func sysNice(c *Ctx) (uint64, error) {

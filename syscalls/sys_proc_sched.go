@@ -61,7 +61,10 @@ func sysSchedSetaffinity(c *Ctx) (uint64, error) {
 		_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(b)), uintptr(unsafe.Pointer(&b[0])))
 		return asError(e)
 	}
-	if pid == 0 || c.isTask(pid) {
+	if err := c.mayNice(pid); err != nil {
+		return 0, err
+	}
+	if pid == 0 || c.K.find(pid) != nil {
 		return 0, eachThread(set)
 	}
 	return 0, set(pid)
@@ -93,6 +96,9 @@ func sysSchedSetscheduler(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := c.mayNice(pid); err != nil {
+		return 0, err
+	}
 	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(c.hostID(pid)), uintptr(policy), uintptr(unsafe.Pointer(&prio)))
 	return 0, asError(e)
 }
@@ -118,6 +124,9 @@ func sysSchedSetparam(c *Ctx) (uint64, error) {
 	}
 	prio, err := c.schedParam(addr)
 	if err != nil {
+		return 0, err
+	}
+	if err := c.mayNice(pid); err != nil {
 		return 0, err
 	}
 	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETPARAM, uintptr(c.hostID(pid)), uintptr(unsafe.Pointer(&prio)), 0)

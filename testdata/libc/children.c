@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -204,6 +205,52 @@ static void states(void)
 	CHECK(waitpid(p, &st, 0) == p && WTERMSIG(st) == SIGKILL);
 }
 
+/* Others are known to the scheduler's calls. */
+static void scheduling(void)
+{
+	int st;
+	struct sched_param par = {7};
+	cpu_set_t set;
+	pid_t p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	MUST(setpgid(p, p) == 0);
+	CHECK(sched_getparam(p, &par) == 0 && par.sched_priority == 0 && sched_getscheduler(p) == SCHED_OTHER);
+	CHECK(sched_getaffinity(p, sizeof set, &set) == 0 && sched_setaffinity(p, sizeof set, &set) == 0);
+	CHECK(getpriority(PRIO_PROCESS, p) == getpriority(PRIO_PROCESS, 0) && getpriority(PRIO_PGRP, p) == getpriority(PRIO_PROCESS, 0));
+	CHECK(setpriority(PRIO_PROCESS, p, getpriority(PRIO_PROCESS, 0)) == 0 && setpriority(PRIO_PGRP, p, getpriority(PRIO_PROCESS, 0)) == 0);
+	kill(p, SIGKILL);
+	MUST(waitpid(p, &st, 0) == p);
+}
+
+/* An event wakes one of those that wait for it so. */
+static void exclusive(void)
+{
+	int in[2], told[2], st;
+	char c;
+	pid_t p[2];
+	MUST(pipe(in) == 0 && pipe(told) == 0);
+	for (int i = 0; i < 2; i++) {
+		p[i] = fork();
+		if (p[i] == 0) {
+			int ep = epoll_create1(0);
+			struct epoll_event ev = {.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE};
+			MUST(epoll_ctl(ep, EPOLL_CTL_ADD, in[0], &ev) == 0);
+			_exit(epoll_wait(ep, &ev, 1, -1) != 1 || write(told[1], "x", 1) != 1);
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		while (state(p[i]) != 'S')
+			usleep(1000);
+	MUST(write(in[1], "1", 1) == 1);
+	CHECK(read(told[0], &c, 1) == 1 && !ready(told[0], 50));
+	MUST(write(in[1], "2", 1) == 1);
+	CHECK(read(told[0], &c, 1) == 1);
+	for (int i = 0; i < 2; i++)
+		CHECK(waitpid(p[i], &st, 0) == p[i] && st == 0);
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
@@ -213,5 +260,7 @@ int main(int argc, char **argv)
 	signalfds();
 	parents();
 	states();
+	scheduling();
+	exclusive();
 	return done();
 }

@@ -2,6 +2,7 @@
 #include "t.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define PAGE 4096
 static char *anon(size_t n) { return mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
@@ -107,6 +108,40 @@ static void hole(void)
 	CHECK(ok && munmap(p, 1 << 20) == 0);
 }
 
+/* lockedKB is VmLck of /proc/self/status. */
+static int lockedKB(void)
+{
+	char line[200];
+	int n = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	MUST(f != NULL);
+	while (fgets(line, sizeof line, f))
+		sscanf(line, "VmLck: %d", &n);
+	fclose(f);
+	return n;
+}
+
+static void locks(void)
+{
+	unsigned char in[4];
+	int st;
+	char *p = anon(4 * PAGE);
+	CHECK(lockedKB() == 0);
+	CHECK(mlock(p + 1, 2 * PAGE) == 0 && lockedKB() == 12);
+	CHECK(mincore(p, 4 * PAGE, in) == 0 && in[0] & in[1] & in[2] & 1);
+	CHECK(mlock(p, PAGE) == 0 && lockedKB() == 12);
+	pid_t c = fork();
+	if (c == 0)
+		_exit(lockedKB());
+	CHECK(waitpid(c, &st, 0) == c && st == 0);
+	CHECK(munlock(p + PAGE, PAGE) == 0 && lockedKB() == 8);
+	char *q = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	CHECK(q != MAP_FAILED && lockedKB() == 12);
+	CHECK(munlockall() == 0 && lockedKB() == 0);
+	ERR(ENOMEM, mlock((char *)0x1000, PAGE));
+	ERR(EINVAL, mlockall(0));
+}
+
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
@@ -115,5 +150,6 @@ int main(int argc, char **argv)
 	rights();
 	many();
 	hole();
+	locks();
 	return done();
 }
