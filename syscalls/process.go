@@ -47,7 +47,8 @@ type Process struct {
 	stopSignal unix.Signal    // of a stop that was not waited for, 0 for none
 	continued  bool           // it has gone on, which was not waited for
 	children   []*Process
-	before     unix.Rusage   // what the host process had used at its making
+	before     unix.Rusage // what the host process had used at its making
+	cpu        cpuLimit
 	used       unix.Rusage   // what it and its children used, once it has ended
 	reaped     unix.Rusage   // what its children used that were waited for
 	exitSignal unix.Signal   // sent to the parent at the end
@@ -223,6 +224,7 @@ func (p *Process) Alone(t *emu.Task) {
 // no signal reaches it.
 func (p *Process) shut() {
 	p.timers.stop()
+	p.endCPU()
 	p.sigMu.Lock()
 	defer p.sigMu.Unlock()
 	p.closed = true

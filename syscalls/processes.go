@@ -175,6 +175,7 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 		q.Sig = p.Sig.copy(flags&unix.CLONE_CLEAR_SIGHAND != 0)
 	}
 	ep.OS = q
+	q.inheritCPU(p)
 	return q
 }
 

@@ -300,6 +300,7 @@ func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 		return selfReaped
 	}
 	p.timers.stop()
+	p.endCPU()
 	if h := p.host.Load(); h != nil {
 		h.end()
 	}

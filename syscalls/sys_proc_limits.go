@@ -33,7 +33,7 @@ var rlimits = newEnum(
 // forced are the limits that the host enforces for the guest: those that
 // would hit utemu itself, and that the calls check themselves, stay ours.
 var forced = map[int]bool{
-	unix.RLIMIT_CPU: true, unix.RLIMIT_CORE: true, unix.RLIMIT_MEMLOCK: true,
+	unix.RLIMIT_CORE: true, unix.RLIMIT_MEMLOCK: true,
 	unix.RLIMIT_LOCKS: true, unix.RLIMIT_MSGQUEUE: true, unix.RLIMIT_NICE: true, unix.RLIMIT_RTPRIO: true,
 }
 
@@ -65,6 +65,9 @@ func (p *Process) setLimit(res int, l unix.Rlimit, any bool) error {
 		}
 	}
 	p.Limits[res] = l
+	if res == unix.RLIMIT_CPU {
+		p.limitCPU(l)
+	}
 	return nil
 }
 

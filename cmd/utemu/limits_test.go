@@ -35,3 +35,17 @@ func TestFileLimit(t *testing.T) {
 	require.LessOrEqual(t, n, limit)
 	require.Greater(t, n, limit/2)
 }
+
+// TestCPULimit: RLIMIT_CPU is of the process that set it, not of all guests.
+func TestCPULimit(t *testing.T) {
+	guest := filepath.Join(t.TempDir(), "cpulimit")
+	out, err := exec.Command("powerpc-linux-gnu-gcc", "-O1", "-static", "-o", guest, "testdata/cpulimit.c").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self, "run", guest)
+	cmd.Env = append(os.Environ(), "UTEMU_TEST_COMMAND=1")
+	out, err = cmd.Output()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "SIGXCPU\n1 9\n", string(out))
+}
