@@ -231,6 +231,18 @@ func (t *Files) Release() error {
 	return errors.Join(errs...)
 }
 
+// keepStreams leaves the host process its standard streams, which it goes on with
+// when its guest has ended.
+func (t *Files) keepStreams() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.list {
+		if s.f != nil && s.f.give {
+			s.f.give, s.f.keep = false, true
+		}
+	}
+}
+
 // drop gives a reference back and closes the host's descriptor with the last.
 func (f *File) drop() error {
 	if f.refs.Add(-1) > 0 {

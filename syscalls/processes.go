@@ -220,6 +220,9 @@ func (t *Files) copy() *Files {
 func (p *Process) exited() {
 	k := p.K
 	// What it holds goes at once: others wait for the ends of its pipes.
+	if p.first {
+		p.Files.keepStreams()
+	}
 	if err := p.Release(); err != nil {
 		k.cfg.Log(err.Error())
 	}
