@@ -66,11 +66,18 @@ func (b *bare) release() error {
 	return err
 }
 
-// Run implements arch.Bare.
+// Run implements arch.Bare. A request to stop is for the guest: it waits for the
+// guest's next run.
 func (b *bare) Run(pc uint64) (arch.Exception, error) {
 	b.eng.Mute(true)
 	defer b.eng.Mute(false)
 	st, err := b.eng.Run(pc, uc.Limit{})
+	if err == nil && st.Kind == uc.KindInterrupt {
+		defer b.eng.Interrupt()
+		for err == nil && st.Kind == uc.KindInterrupt {
+			st, err = b.eng.Run(st.PC, uc.Limit{})
+		}
+	}
 	if err != nil {
 		return arch.Exception{}, err
 	}

@@ -30,6 +30,9 @@ func (c *CPU) hidden(id regset.ID) []arch.Piece {
 	places, err := c.arch.Engine.Hidden(&c.bare)
 	if err != nil {
 		places = nil
+		if c.opts.Warn != nil {
+			c.opts.Warn("some registers read as 0: " + err.Error())
+		}
 	}
 	if c.eng.Restore(now) != nil {
 		return nil
