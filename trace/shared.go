@@ -3,7 +3,6 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -120,5 +119,3 @@ func (m *member) tokens(p []byte) {
 	}
 	s.out.buf = append(s.out.buf, p...)
 }
-
-var _ io.Writer = (*member)(nil)

@@ -307,7 +307,7 @@ void ue_sites_in(struct ue *e);
 
 // The shim, shim.c.
 bool ue_shim_bound(void);                        // all of the library's functions were found
-bool ue_shim_determines(void);
+bool ue_shim_determines(void);                   // and those that ask the machine for time and random numbers
 bool ue_x86_bound(void);                         // those of floatx86.c
 void ue_shim_exit(void *cpu);                    // asks a run to end at the next block, which is exact if
 bool ue_float_shared(void); // the two PowerPCs have one floating point
