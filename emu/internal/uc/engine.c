@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -811,8 +812,19 @@ static uc_err hooks(struct ue *e)
 	return r;
 }
 
+// arenas bounds the heaps that the C library keeps: by default each thread that
+// translates leaves one behind with room for all that a translation takes, which
+// is more than an idle task takes otherwise.
+static void arenas(void)
+{
+	if (getenv("MALLOC_ARENA_MAX") == NULL)
+		mallopt(M_ARENA_MAX, 4);
+}
+
 uc_err ue_open(struct ue **out, int arch, int mode, int model, bool shim)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, arenas);
 	struct ue *e = calloc(1, sizeof *e);
 	if (e == NULL)
 		return UC_ERR_NOMEM;
