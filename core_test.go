@@ -140,6 +140,7 @@ func pattern(m *utemu.Machine) {
 // TestCoreFault crashes a program on every architecture in several ways and
 // holds what gdb finds in the core file to the machine's state.
 func TestCoreFault(t *testing.T) {
+	t.Parallel()
 	for how, sig := range map[string]unix.Signal{"write": unix.SIGSEGV, "jump": unix.SIGSEGV, "illegal": unix.SIGILL, "break": unix.SIGTRAP, "abort": unix.SIGABRT, "bus": unix.SIGBUS} {
 		t.Run(how, func(t *testing.T) {
 			bins(t, "fault", func(t *testing.T, name, path string) {
@@ -340,6 +341,7 @@ int main(int argc, char **argv) { printf("%d\n", outer(argc, argv[1])); return 0
 // TestCoreLibc: gdb walks the stack of a program with a C library back to its
 // beginning, through the library's own functions too, and finds arguments.
 func TestCoreLibc(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	src := filepath.Join(dir, "crasher.c")
 	require.NoError(t, os.WriteFile(src, []byte(crasher), 0o600))

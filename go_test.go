@@ -14,6 +14,7 @@ import (
 
 // TestGo: a program on the runtime of Go prints what it prints natively.
 func TestGo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	build := func(goarch, goarm string) string {
 		prog := filepath.Join(dir, goarch+goarm)

@@ -66,6 +66,7 @@ func TestSignalHostile(t *testing.T) {
 // TestSignalStorm interrupts computations ten thousand times, with -short a
 // thousand times.
 func TestSignalStorm(t *testing.T) {
+	t.Parallel()
 	times := "10000"
 	if testing.Short() {
 		times = "1000"

@@ -15,6 +15,7 @@ import (
 // TestCompare: programs that change their own code, and that branch in many
 // ways, make the same stops by all strategies, and come to a good end.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	for _, a := range utemu.Arches() {
 		for _, name := range []string{"selfmod", "smc", "hello"} {
 			for _, m := range []stepper.Mode{stepper.Insn, stepper.Block} {

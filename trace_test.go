@@ -54,7 +54,7 @@ func pcs(t *testing.T, b []byte) []uint64 {
 // runs are the ways in which the tests run programs: args by program.
 var runs = map[string][][]string{
 	"hello": {{}}, "branches": {{}}, "memory": {{}}, "smc": {{}},
-	"work":  {{"call", "3000"}, {"mem", "20000"}, {"cpu", "20000"}},
+	"work":  {{"call", "1000"}, {"mem", "5000"}, {"cpu", "5000"}},
 	"fault": {{"read"}, {"write"}, {"exec"}, {"illegal"}, {"trap"}, {"privileged"}},
 }
 
@@ -62,6 +62,7 @@ var runs = map[string][][]string{
 // a record for each instruction, in every kind of ending, in self-modifying
 // code and across drains of the ring.
 func TestTraceModes(t *testing.T) {
+	t.Parallel()
 	for program, all := range runs {
 		for _, args := range all {
 			t.Run(program+" "+strings.Join(args, " "), func(t *testing.T) {
@@ -84,6 +85,7 @@ func TestTraceModes(t *testing.T) {
 // follow from them are those of a trace of instructions, and blocks are the
 // same whatever else is traced.
 func TestTraceBlocks(t *testing.T) {
+	t.Parallel()
 	for program, args := range map[string][]string{"smc": nil, "work": {"call", "20"}, "fault": {"illegal"}} {
 		bins(t, program, func(t *testing.T, _, path string) {
 			c := utemu.Config{Path: path, Args: append([]string{path}, args...)}
@@ -148,6 +150,7 @@ func distinct(l []uint64) (out []uint64) {
 // TestTraceQEMU holds traces to what qemu-user runs. Programs whose addresses
 // depend on where mmap puts things are left to TestTraceModes.
 func TestTraceQEMU(t *testing.T) {
+	t.Parallel()
 	for program, all := range map[string][][]string{
 		"hello": {{}}, "branches": {{}}, "work": {{"call", "300"}, {"mem", "500"}, {"sys", "20"}},
 		"fault": {{"read"}, {"write"}, {"illegal"}},
@@ -197,6 +200,7 @@ func num(t *testing.T, s string) uint64 {
 // TestTraceRegisters replays the changes and compares the outcome with the
 // registers that the program ended with.
 func TestTraceRegisters(t *testing.T) {
+	t.Parallel()
 	for program, arg := range map[string]string{"branches": "", "smc": "", "memory": "", "fault": "read"} {
 		bins(t, program, func(t *testing.T, _, path string) {
 			c := utemu.Config{Path: path, Args: []string{path, arg}}

@@ -3,7 +3,7 @@
 
 #include <malloc.h>
 
-enum { SLOTS = 700, ROUNDS = 40000 };
+enum { SLOTS = 700, ROUNDS = 8000 };
 static struct { unsigned char *p; size_t n; unsigned char fill; } slot[SLOTS];
 static unsigned long long seed = 88172645463325252ull;
 
