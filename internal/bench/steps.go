@@ -231,8 +231,8 @@ func (b *bench) breakpoints() error {
 // neverHit is the time of a guest by the number of its breakpoints: none, one,
 // 10,000.
 func (b *bench) neverHit(ran, path string) (t [3]float64, err error) {
-	c := command{argv: []string{b.file("breakpoints"), strconv.Itoa(2 * b.rounds), ran}}
-	r, err := c.run([]string{path, strconv.Itoa(200 / b.scale)})
+	c := command{argv: []string{b.file("breakpoints"), strconv.Itoa(6 * b.rounds), ran}}
+	r, err := c.run([]string{path, strconv.Itoa(100 / b.scale)})
 	if err != nil {
 		return t, err
 	}
