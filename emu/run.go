@@ -233,7 +233,7 @@ func (t *Task) stepIT() (done bool, err error) {
 		return false, nil // what is wrong with the memory is the engine's to find
 	}
 	if i.Is(arch.IsIT) || !a.Holds(i, cpu) || a.XOL(i).How == arch.MoveSimulate {
-		if a.Simulate(i, cpu, cpu) == nil {
+		if a.Simulate(i, cpu, userMemory{t.Proc.Space}) == nil {
 			return true, t.stepped(trapTrace)
 		}
 	}

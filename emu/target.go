@@ -655,7 +655,7 @@ func (g *Target) slot(i arch.Insn) (bool, error) {
 	// A branch at the end of a block makes the library forget to look for
 	// stops in the A32 code that it translates next.
 	if i.Is(arch.IsIT) || !a.Holds(i, cpu) || a.XOL(i).How == arch.MoveSimulate {
-		if err := a.Simulate(i, cpu, cpu); err == nil {
+		if err := a.Simulate(i, cpu, g.User()); err == nil {
 			return true, nil
 		}
 	}

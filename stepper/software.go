@@ -70,10 +70,13 @@ func settle(ctx context.Context, t Target) (st Stop, ok bool, err error) {
 
 // simulated steps over a branch without running it.
 func simulated(ctx context.Context, t Target, i arch.Insn, d []arch.Dest) (Stop, error) {
+	if !runs(t, &i) {
+		return faulting(ctx, t)
+	}
 	if st, ok, err := settle(ctx, t); !ok {
 		return st, err
 	}
-	if err := t.Arch().Simulate(i, t.Regs(), t.Mem()); err != nil {
+	if err := t.Arch().Simulate(i, t.Regs(), user(t)); err != nil {
 		return faulting(ctx, t)
 	}
 	st := Stop{Why: Stepped, PC: pc(t)}

@@ -113,6 +113,16 @@ type Slotter interface {
 	Slot(near uint64) (uint64, error)
 }
 
+// Guarded is a Target whose memory has protections. What a strategy does in the
+// stead of an instruction goes by them: where they forbid it, the instruction
+// runs in its place and faults.
+type Guarded interface {
+	// User is memory as the thread may use it.
+	User() arch.Memory
+	// Runs tells whether the thread may run the n bytes at an address.
+	Runs(at, n uint64) bool
+}
+
 // Planter is a Target that knows a cheaper way to have a breakpoint instruction
 // in memory for the time of a resume than writing it: the resume of the thread
 // ends with Address before it. Others meet it as the instruction that it is.
@@ -197,5 +207,19 @@ func Lookup(name string) (Strategy, bool) {
 
 // pc is where a thread is.
 func pc(t Target) uint64 { return t.Regs().Reg(t.Arch().PC) }
+
+// user is memory as the thread may use it.
+func user(t Target) arch.Memory {
+	if g, ok := t.(Guarded); ok {
+		return g.User()
+	}
+	return t.Mem()
+}
+
+// runs tells whether i can be fetched, and not only read.
+func runs(t Target, i *arch.Insn) bool {
+	g, ok := t.(Guarded)
+	return !ok || g.Runs(i.PC, uint64(i.Len))
+}
 
 func setPC(t Target, v uint64) { t.Regs().SetReg(t.Arch().PC, v) }

@@ -70,6 +70,9 @@ func (x XOL) insn(ctx context.Context, t Target, i arch.Insn) (Stop, error) {
 
 // moved runs i in a slot.
 func moved(ctx context.Context, t Target, i arch.Insn, v arch.Verdict) (Stop, error) {
+	if !runs(t, &i) {
+		return faulting(ctx, t)
+	}
 	slot, err := t.(Slotter).Slot(i.PC)
 	if err != nil {
 		return Stop{}, err
@@ -79,7 +82,7 @@ func moved(ctx context.Context, t Target, i arch.Insn, v arch.Verdict) (Stop, er
 	}
 	code, mend := i.Bytes(), func(bool) (bool, error) { return false, nil }
 	if v.How == arch.MoveFix {
-		if code, mend, err = t.Arch().Move(i, t.Regs(), t.Mem(), slot); err != nil {
+		if code, mend, err = t.Arch().Move(i, t.Regs(), user(t), slot); err != nil {
 			st, err := MemBP{}.Step(ctx, t, Insn)
 			st.Note = "in place: it cannot be moved to the slot"
 			return st, err
