@@ -287,7 +287,7 @@ func (f *stepFlags) contest(ctx context.Context, out *bufio.Writer, mode stepper
 
 // seen takes a stop that was equal everywhere.
 func (f *stepFlags) seen(n uint64, st stepper.Stop, p *printer, t *trail) error {
-	t.add(st.PC)
+	t.add(p.g, st)
 	if n&0x3ff == 0 {
 		f.steps.Store(n)
 	}

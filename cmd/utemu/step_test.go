@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/utemu/utemu"
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/stepper"
 )
 
 // command is utemu with some arguments.
@@ -176,4 +179,32 @@ func TestConformFailures(t *testing.T) {
 	require.Empty(t, b.String())
 	f.tell(&b, &vs[1])
 	require.Equal(t, "FAIL arm/001-a/insn/xol: stops are <x> & y\n     nop\n", b.String())
+}
+
+// TestTrail: the instructions before a difference are told in the instruction
+// set state in which they ran.
+func TestTrail(t *testing.T) {
+	m, err := utemu.Load(utemu.Config{Path: bin(t, "arm", "loops-thumb"), Args: []string{"x"}, Stdin: strings.NewReader("")})
+	require.NoError(t, err)
+	defer m.Close()
+	g, err := emu.NewTarget(m.Task())
+	require.NoError(t, err)
+	var out bytes.Buffer
+	p := printer{m: m, g: g, out: bufio.NewWriter(&out)}
+	a := g.Arch()
+	for a.State(g.Regs()) == 0 {
+		_, err := stepper.Native{}.Step(t.Context(), g, stepper.Insn)
+		require.NoError(t, err)
+	}
+	at := g.Regs().Reg(a.PC)
+	want := p.insn(at)
+	var recent trail
+	recent.add(g, stepper.Stop{PC: at})
+	psr, ok := a.RegByName("cpsr")
+	require.True(t, ok)
+	g.Regs().SetReg(psr.ID, 0x10)
+	require.NotEqual(t, want, p.insn(at))
+	p.difference([]string{"a"}, &stepper.Difference{From: at, Stops: []stepper.Stop{{PC: at}}}, recent)
+	require.NoError(t, p.out.Flush())
+	require.Contains(t, out.String(), want)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/utemu/utemu"
 	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
 	"github.com/utemu/utemu/internal/disasm"
 	"github.com/utemu/utemu/stepper"
 )
@@ -85,16 +86,24 @@ func describe(st stepper.Stop) string {
 	return s
 }
 
-// insn is the text of the instruction at an address.
+// insn is the text of the instruction that the thread has at an address.
 func (p *printer) insn(at uint64) string {
 	a := p.g.Arch()
 	i, err := a.Decode(p.g.Regs(), p.g.Mem(), at)
 	if err != nil {
+		i = arch.Insn{PC: at}
+	}
+	return p.text(i)
+}
+
+// text is the text of an instruction, or that there is none.
+func (p *printer) text(i arch.Insn) string {
+	if i.Len == 0 {
 		return "<cannot be read>"
 	}
-	in := disasm.DecodeIT(disasm.ISA(a.ISA(i.State)), at, i.Bytes(), i.IT, p.symbol)
+	in := disasm.DecodeIT(disasm.ISA(p.g.Arch().ISA(i.State)), i.PC, i.Bytes(), i.IT, p.symbol)
 	where := ""
-	if l, ok := p.m.Symbols().Find(at); ok {
+	if l, ok := p.m.Symbols().Find(i.PC); ok {
 		where = "<" + l.String() + "> "
 	}
 	return where + in.Text
@@ -109,11 +118,18 @@ func (p *printer) symbol(at uint64) (string, uint64) {
 	return l.Symbol, at - l.Off
 }
 
-// trail are the last stops.
-type trail []uint64
+// trail are the instructions at the last stops, as they were there.
+type trail []arch.Insn
 
-func (t *trail) add(pc uint64) {
-	if *t = append(*t, pc); len(*t) > 64 {
+// add adds the instruction that the thread has come to.
+func (t *trail) add(g *emu.Target, st stepper.Stop) {
+	i := arch.Insn{PC: st.PC}
+	if st.Why != stepper.Exited {
+		if now, err := g.Cache().Here(g); err == nil {
+			i = *now
+		}
+	}
+	if *t = append(*t, i); len(*t) > 64 {
 		*t = append((*t)[:0], (*t)[len(*t)-8:]...)
 	}
 }
@@ -130,12 +146,12 @@ func (p *printer) difference(names []string, d *stepper.Difference, recent trail
 	w := p.out
 	fmt.Fprintf(w, "utemu: step %d differs:\n", d.Step)
 	recent = recent[max(0, len(recent)-6):]
-	for k, at := range recent {
+	for k, i := range recent {
 		mark := "  "
-		if at == d.From && k == len(recent)-1 {
+		if i.PC == d.From && k == len(recent)-1 {
 			mark = "=>"
 		}
-		fmt.Fprintf(w, "%s %#x %s\n", mark, at, p.insn(at))
+		fmt.Fprintf(w, "%s %#x %s\n", mark, i.PC, p.text(i))
 	}
 	if len(recent) == 0 {
 		fmt.Fprintf(w, "=> %#x %s\n", d.From, p.insn(d.From))
