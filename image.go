@@ -37,20 +37,23 @@ type image struct {
 // executes it, whose path it is; nil is for a path that a user gave, which is
 // the host's own.
 func (m *Machine) open(path string, argv []string, t *emu.Task) (*image, error) {
-	at := path
+	places := map[string]string{path: path}
 	if t != nil {
 		var err error
-		if at, err = t.Proc.OS.(*syscalls.Process).HostPath(path); err != nil {
+		if places[path], err = t.Proc.OS.(*syscalls.Process).HostPath(path); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	f, name, err := m.openExec(at, path)
+	f, name, err := m.openExec(places[path], path)
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]string{path: at}
-	to, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (*os.File, string, error) {
-		places[p] = m.kernel.HostPath(p)
+	to, err := elf.Follow(elf.Target{File: f, Path: path, Name: name, Argv: argv}, func(p string) (f *os.File, name string, err error) {
+		if t == nil {
+			places[p] = m.kernel.HostPath(p)
+		} else if places[p], err = t.Proc.OS.(*syscalls.Process).HostPath(p); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", p, err)
+		}
 		return m.openExec(places[p], p)
 	})
 	if err != nil {
@@ -88,6 +91,10 @@ func (m *Machine) openExec(host, path string) (*os.File, string, error) {
 	f, err := os.Open(host)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, errors.Unwrap(err))
+	}
+	if m.kernel.Written(f) {
+		f.Close()
+		return nil, "", fmt.Errorf("%s: %w", path, unix.ETXTBSY)
 	}
 	return f, m.exeName(f, host, path), nil
 }
@@ -235,12 +242,14 @@ func (im *image) fill(p *emu.Process, env []string, by *syscalls.Process) error 
 
 // describe tells the kernel's state of the process what it runs.
 func (im *image) describe(p *syscalls.Process) {
+	var st unix.Stat_t
+	_ = unix.Fstat(int(im.file.Fd()), &st) // it is open
 	p.SetProgram(im.path, syscalls.ImageInfo{
 		ArgStart: im.stack.Args.Low, ArgEnd: im.stack.Args.High,
 		EnvStart: im.stack.Env.Low, EnvEnd: im.stack.Env.High,
 		CodeStart: im.elf.Code.Low, CodeEnd: im.elf.Code.High,
 		DataStart: im.elf.Data.Low, DataEnd: im.elf.Data.High,
-		StackStart: im.stack.SP, Auxv: im.stack.Auxv, ReadImpliesExec: im.elf.ReadImpliesExec,
+		StackStart: im.stack.SP, Auxv: im.stack.Auxv, ReadImpliesExec: im.elf.ReadImpliesExec, Dev: st.Dev, Ino: st.Ino,
 	}, filepath.Base(im.execfn), im.cred)
 }
 

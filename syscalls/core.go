@@ -220,9 +220,7 @@ const (
 func (p *Process) prpsinfo() []byte {
 	s := newStruct(p.P.Arch, "elf_prpsinfo")
 	s.Set("pr_sname", 'R')
-	if n, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
-		s.Set("pr_nice", uint64(20-n)) // the call's result is turned around
-	}
+	s.Set("pr_nice", uint64(p.K.scheduled(p.leader).nice))
 	s.Set("pr_flag", pfDumpCore|pfSignaled)
 	s.Set("pr_uid", uint64(p.leader.cred.uid.real))
 	s.Set("pr_gid", uint64(p.leader.cred.gid.real))

@@ -69,6 +69,12 @@ type Kernel struct {
 
 	sockets socketNames
 
+	lockWaits lockWaits
+	ipcUsers  ipcUsers
+	schedules schedules
+
+	writers map[inode]int // of regular files, the descriptions that may write
+
 	hostCred *cred
 
 	futexes futexes
@@ -80,7 +86,7 @@ func New(c Config) *Kernel {
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
-	return &Kernel{cfg: c, began: time.Now(), tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, sysctl: hostSysctl, hostCred: hostCred()}
+	return &Kernel{cfg: c, began: time.Now(), tables: map[*arch.Arch]*table{}, missed: map[string]bool{}, writers: map[inode]int{}, sysctl: hostSysctl, hostCred: hostCred()}
 }
 
 // table returns the call table of an architecture.

@@ -15,20 +15,28 @@ import (
 
 // procFiles are the files of /proc/PID whose content is not the host's.
 var procFiles = map[string]func(v *procView) ([]byte, error){
-	"auxv":         func(p *procView) ([]byte, error) { return bytes.Clone(p.Image.Auxv), nil },
-	"cmdline":      (*procView).procCmdline,
-	"comm":         func(p *procView) ([]byte, error) { return []byte(p.ts.comm + "\n"), nil },
-	"environ":      func(p *procView) ([]byte, error) { return p.image(p.Image.EnvStart, p.Image.EnvEnd), nil },
-	"limits":       (*procView).procLimits,
-	"maps":         (*procView).procMaps,
-	"personality":  func(p *procView) ([]byte, error) { return fmt.Appendf(nil, "%08x\n", p.Persona), nil },
-	"smaps":        (*procView).procSmaps,
-	"smaps_rollup": (*procView).procRollup,
-	"stat":         (*procView).procStat,
-	"statm":        (*procView).procStatm,
-	"status":       (*procView).procStatus,
-	"syscall":      func(*procView) ([]byte, error) { return []byte("running\n"), nil },
-	"wchan":        func(*procView) ([]byte, error) { return []byte("0"), nil },
+	"auxv":          func(p *procView) ([]byte, error) { return bytes.Clone(p.Image.Auxv), nil },
+	"cmdline":       (*procView).procCmdline,
+	"comm":          func(p *procView) ([]byte, error) { return []byte(p.ts.comm + "\n"), nil },
+	"environ":       func(p *procView) ([]byte, error) { return p.image(p.Image.EnvStart, p.Image.EnvEnd), nil },
+	"limits":        (*procView).procLimits,
+	"maps":          (*procView).procMaps,
+	"personality":   func(p *procView) ([]byte, error) { return fmt.Appendf(nil, "%08x\n", p.Persona), nil },
+	"smaps":         (*procView).procSmaps,
+	"smaps_rollup":  (*procView).procRollup,
+	"stat":          (*procView).procStat,
+	"statm":         (*procView).procStatm,
+	"status":        (*procView).procStatus,
+	"timerslack_ns": func(p *procView) ([]byte, error) { return fmt.Appendf(nil, "%d\n", p.prctl.slack), nil },
+	"syscall":       func(*procView) ([]byte, error) { return []byte("running\n"), nil },
+	"wchan":         func(*procView) ([]byte, error) { return []byte("0"), nil },
+}
+
+// machineFiles are the files of /proc beside the processes' whose content is not
+// the host's, unless there is none.
+var machineFiles = map[string]func(p *Process) ([]byte, error){
+	cpuInfoFile:                (*Process).cpuInfo,
+	"/proc/sys/kernel/pid_max": func(*Process) ([]byte, error) { return fmt.Appendf(nil, "%d\n", maxID), nil },
 }
 
 const cpuInfoFile = "/proc/cpuinfo"
@@ -357,6 +365,11 @@ func (p *procView) procStat() ([]byte, error) {
 	} {
 		if n-3 < len(f) {
 			f[n-3] = strconv.FormatUint(v, 10)
+		}
+	}
+	for n, v := range p.K.scheduled(p.ts).stat() {
+		if n-3 < len(f) {
+			f[n-3] = strconv.Itoa(v)
 		}
 	}
 	p.steadyStat(f)

@@ -30,6 +30,7 @@ type Process struct {
 	prctl  prctlState
 	mem    memState
 	timers timers
+	undo   atomic.Pointer[semUndo]
 	host   atomic.Pointer[hostProgram] // what the host runs in its place, nil for nothing
 	leader *taskState                  // of the first task, also after it has ended
 
@@ -43,6 +44,7 @@ type Process struct {
 	tty        *tty           // the controlling terminal, nil for none
 	pidfds     map[*File]bool // that become readable at its end
 	execed     bool           // it runs another program than it was made with
+	text       inode          // the program it executes
 	halted     bool           // a stop is complete
 	stopSignal unix.Signal    // of a stop that was not waited for, 0 for none
 	continued  bool           // it has gone on, which was not waited for
@@ -74,6 +76,7 @@ type ImageInfo struct {
 	StackStart                         uint64
 	Auxv                               []byte // as on the stack
 	ReadImpliesExec                    bool   // that bit of the personality
+	Dev, Ino                           uint64 // of the file, 0 for one that the host runs
 }
 
 // FS is where a process is in the file tree (struct fs_struct).
@@ -99,6 +102,7 @@ func (k *Kernel) NewProcess(p *emu.Process) (*Process, error) {
 		first: true, wait: make(chan struct{})}
 	k.family.newFirst(q)
 	q.leader = newTaskState(q)
+	q.leader.sched = hostScheduling()
 	q.Files = inherit(k.cfg.OwnStreams)
 	q.Files.Open(func(_ int, f *File, _ bool) { k.inherited(f) })
 	q.Sig.inherit()
@@ -156,9 +160,13 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string, cr ExecCred)
 	p.leader.exec()
 	p.timers.exec()
 	cr.start(p)
+	if p.leader.vfork == nil {
+		p.detached()
+	}
 	p.mem = memState{}
 	p.leader.leaveVfork()
 	p.setExeced(true)
+	p.setText(inode{im.Dev, im.Ino})
 }
 
 // setExeced notes whether the process runs another program than it was made
@@ -172,14 +180,36 @@ func (p *Process) setExeced(v bool) (old bool) {
 
 // unshare gives the process tables of its own where it shared them.
 func (p *Process) unshare() {
-	if p.Files.users.Load() > 0 {
-		old := p.Files
-		p.Files = old.copy()
-		if old.users.Add(-1) < 0 {
-			_ = old.Release() // close on exec does not tell either
-		}
-	}
+	p.unshareFiles()
 	p.Sig = p.Sig.copy(false)
+}
+
+func (p *Process) unshareFiles() {
+	if p.Files.users.Load() == 0 {
+		return
+	}
+	old := p.Files
+	p.Files = old.copy()
+	if old.users.Add(-1) < 0 {
+		_ = old.Release() // who shared it has ended meanwhile; nobody is told
+	}
+}
+
+func (p *Process) unshareFS() {
+	if p.FS.users.Load() == 0 {
+		return
+	}
+	old := p.FS
+	p.FS = old.copy()
+	_ = old.leave() // nobody is told
+}
+
+// leave ends the sharing of fs by one process, the last of which closes it.
+func (fs *FS) leave() error {
+	if dir, _ := fs.current(); fs.users.Add(-1) < 0 && dir >= 0 {
+		return unix.Close(dir)
+	}
+	return nil
 }
 
 // Alone ends all tasks of the process but t, which becomes its first, and does

@@ -35,11 +35,36 @@ const FirstPID = firstID
 // gives none from PID_MAX_LIMIT (linux/threads.h) on.
 const firstID = 4 << 20
 
+// maxID is where they end (kernel.pid_max): then those that are free are given
+// again.
+const maxID = 2 * firstID
+
 func (k *Kernel) newID() int {
-	k.family.mu.Lock()
-	defer k.family.mu.Unlock()
-	k.family.last = max(k.family.last+1, firstID)
-	return k.family.last
+	f := &k.family
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for {
+		if f.last++; f.last < firstID || f.last >= maxID {
+			f.last = firstID
+		}
+		if !f.taken(f.last) {
+			return f.last
+		}
+	}
+}
+
+// taken tells whether a number is that of a task, a process group or a session.
+// mu is held.
+func (f *family) taken(id int) bool {
+	if f.tasks[id] != nil || f.procs[id] != nil {
+		return true
+	}
+	for _, p := range f.procs {
+		if p.pgrp == id || p.sid == id {
+			return true
+		}
+	}
+	return false
 }
 
 // register makes a task known by its number.
@@ -155,8 +180,9 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 		Limits: p.Limits, table: p.table, prctl: p.prctl, wait: make(chan struct{}),
 	}
 	q.prctl.deathSig = 0
+	q.prctl.slackReset = q.prctl.slack
 	p.K.family.mu.Lock()
-	q.pgrp, q.sid, q.tty = p.pgrp, p.sid, p.tty
+	q.pgrp, q.sid, q.tty, q.text = p.pgrp, p.sid, p.tty, p.text
 	q.before = q.running()
 	p.K.family.mu.Unlock()
 	q.Start = p.K.bootTime()
@@ -173,6 +199,10 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 	}
 	if flags&unix.CLONE_SIGHAND == 0 {
 		q.Sig = p.Sig.copy(flags&unix.CLONE_CLEAR_SIGHAND != 0)
+	}
+	if flags&unix.CLONE_SYSVSEM != 0 {
+		q.undo.Store(p.undoList())
+		q.undo.Load().users.Add(1)
 	}
 	ep.OS = q
 	q.inheritCPU(p)
@@ -223,6 +253,8 @@ func (p *Process) exited() {
 	if p.first {
 		p.Files.keepStreams()
 	}
+	p.detached()
+	p.undoAll()
 	if err := p.Release(); err != nil {
 		k.cfg.Log(err.Error())
 	}

@@ -160,10 +160,7 @@ func (p *Process) releaseAll() error {
 	if p.Files.users.Add(-1) < 0 {
 		err = p.Files.Release()
 	}
-	if dir, _ := p.FS.current(); p.FS.users.Add(-1) < 0 && dir >= 0 {
-		err = errors.Join(err, unix.Close(dir))
-	}
-	return err
+	return errors.Join(err, p.FS.leave())
 }
 
 // HostPath is the file of the host that an absolute path names before there is

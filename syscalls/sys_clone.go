@@ -108,15 +108,19 @@ func (c *Ctx) clone(a cloneArgs) (uint64, error) {
 	if err := a.check(); err != nil {
 		return 0, err
 	}
+	sched, err := c.K.scheduled(c.task()).child()
+	if err != nil {
+		return 0, err
+	}
 	tid := c.K.newID()
 	q := c.P
 	if a.flags&unix.CLONE_THREAD == 0 {
-		var err error
 		if q, err = c.child(tid, a); err != nil {
 			return 0, err
 		}
 	}
 	ts := c.childTask(q, a)
+	ts.sched = sched
 	t, err := c.T.Clone(q.P, tid, func(t *emu.Task) error {
 		t.OS, ts.task = ts, t
 		return c.startRegs(t, a)

@@ -197,7 +197,7 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 		return 0, err
 	}
 	cloexec := how.Flags&unix.O_CLOEXEC != 0
-	if (p.proc.ours() || p.path == cpuInfoFile) && how.Flags&unix.O_PATH == 0 {
+	if (p.proc.ours() || machineFiles[p.path] != nil) && how.Flags&unix.O_PATH == 0 {
 		if f, ok, err := c.openProc(p, how.Flags); ok || err != nil {
 			if err != nil {
 				return 0, err
@@ -214,6 +214,9 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 		how.Flags |= unix.O_NOCTTY // not the host process's
 	}
 	how.Mode = uint64(c.mode(uint32(how.Mode)))
+	if err := c.mayWrite(p, how); err != nil {
+		return 0, err
+	}
 	fd, err := c.hostOpen(p, how)
 	if err != nil {
 		return 0, err
@@ -226,6 +229,9 @@ func (c *Ctx) open(dirfd int, name string, how unix.OpenHow, large bool) (uint64
 			return 0, unix.EOVERFLOW
 		}
 		c.opened(f, &st, flags)
+		if st.Mode&unix.S_IFMT == unix.S_IFREG && flags&unix.O_ACCMODE != unix.O_RDONLY {
+			c.K.written(f, inode{st.Dev, st.Ino})
+		}
 		if c.K.cfg.Random != nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && (st.Rdev == unix.Mkdev(1, 8) || st.Rdev == unix.Mkdev(1, 9)) {
 			f.kind = randomFile // /dev/random, /dev/urandom
 		}
@@ -248,9 +254,9 @@ func (c *Ctx) openProc(p place, flags uint64) (f *File, ok bool, err error) {
 	}
 	like := p.proc.host()
 	data, ok, err := c.procFile(p.proc)
-	if p.path == cpuInfoFile {
+	if f := machineFiles[p.path]; f != nil {
 		like = p.path
-		data, err = c.P.cpuInfo()
+		data, err = f(c.P)
 		ok = len(data) > 0
 	}
 	if !ok || err != nil {

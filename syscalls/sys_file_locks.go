@@ -1,9 +1,8 @@
 package syscalls
 
 import (
-	"fmt"
 	"math"
-	"strings"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -96,6 +95,13 @@ func (c *Ctx) lock(f *File, name string, cmd, addr uint64) error {
 			return err
 		}
 	}
+	if own && host == unix.F_OFD_SETLKW {
+		leave, err := c.awaitRecord(fd, &fl)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	err = c.retry(unix.EAGAIN, host != unix.F_OFD_SETLKW, func(wait bool) error {
 		if !wait {
 			host = unix.F_OFD_SETLK
@@ -156,37 +162,14 @@ func (c *Ctx) lockOwner(f *File, fl *unix.Flock_t) int32 {
 	if err != nil {
 		return -1
 	}
+	want := recordLock{n: n, write: fl.Type == unix.F_WRLCK, start: fl.Start, end: math.MaxInt64}
+	if fl.Len != 0 {
+		want.end = fl.Start + fl.Len - 1
+	}
 	for _, p := range c.K.others(c.P) {
-		if p.Files.hasLock(n, fl) {
+		if slices.Contains(p.Files.locks(n), want) {
 			return int32(p.P.PID)
 		}
 	}
 	return -1
-}
-
-// hasLock tells whether the process has a lock, as fdinfo shows it: "lock: 1:
-// OFDLCK ADVISORY WRITE -1 08:01:77 0 EOF".
-func (t *Files) hasLock(n inode, fl *unix.Flock_t) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	fd, ok := t.lockers[n]
-	if !ok {
-		return false
-	}
-	b, err := hostFDInfo(fd)
-	if err != nil {
-		return false
-	}
-	end := "EOF"
-	if fl.Len != 0 {
-		end = fmt.Sprint(fl.Start + fl.Len - 1)
-	}
-	kind := map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[fl.Type]
-	for line := range strings.Lines(string(b)) {
-		w := strings.Fields(line)
-		if k := len(w); k > 6 && w[0] == "lock:" && w[4] == kind && w[k-2] == fmt.Sprint(fl.Start) && w[k-1] == end {
-			return true
-		}
-	}
-	return false
 }

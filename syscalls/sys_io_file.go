@@ -183,6 +183,9 @@ func truncate(c *Ctx, length func(*Ctx) int64) (uint64, error) {
 	if err := c.lengthAllowed(n); err != nil {
 		return 0, err
 	}
+	if err := c.mayWrite(p, unix.OpenHow{Flags: unix.O_WRONLY | unix.O_NONBLOCK | unix.O_CLOEXEC}); err != nil {
+		return 0, err
+	}
 	return 0, c.restart(func() error { return unix.Truncate(p.host(), n) })
 }
 

@@ -54,13 +54,17 @@ func (c *Ctx) msgsnd(id int, addr uint64, n int64, flags int) (uint64, error) {
 	if err := c.Space().CopyIn(b[8:], addr+uint64(c.A.Word)); err != nil {
 		return 0, err
 	}
-	return 0, c.retry(unix.EAGAIN, flags&unix.IPC_NOWAIT != 0, func(wait bool) error {
+	err = c.retry(unix.EAGAIN, flags&unix.IPC_NOWAIT != 0, func(wait bool) error {
 		if !wait {
 			flags |= unix.IPC_NOWAIT
 		}
 		_, _, e := unix.Syscall6(unix.SYS_MSGSND, uintptr(id), uintptr(unsafe.Pointer(&b[0])), uintptr(n), uintptr(flags), 0, 0)
 		return asError(e)
 	})
+	if err == nil {
+		c.used(ipcMsg, id, msgSender)
+	}
+	return 0, err
 }
 
 func (c *Ctx) msgrcv(id int, addr uint64, n, typ int64, flags int) (uint64, error) {
@@ -81,6 +85,7 @@ func (c *Ctx) msgrcv(id int, addr uint64, n, typ int64, flags int) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
+	c.used(ipcMsg, id, msgReceiver)
 	if err := c.WriteWord(addr, binary.NativeEndian.Uint64(b)); err != nil {
 		return 0, err
 	}
@@ -104,14 +109,21 @@ func (c *Ctx) msgctl(id, cmd int, addr uint64, heed bool) (uint64, error) {
 	name := ipcName("msqid", old)
 	switch cmd {
 	case unix.IPC_RMID:
-		return hostMsgctl(id, cmd, nil)
+		v, err := hostMsgctl(id, cmd, nil)
+		if err == nil {
+			c.K.ipcUsers.forget(ipcObject{ipcMsg, id})
+		}
+		return v, err
 	case unix.IPC_STAT, msgStat, msgStatAny:
 		var ds hostMsq
 		v, err := hostMsgctl(id, cmd, unsafe.Pointer(&ds))
 		if err != nil {
 			return 0, err
 		}
-		return v, c.putMsq(name, addr, &ds)
+		if cmd != unix.IPC_STAT {
+			id = int(v) // it was an index
+		}
+		return v, c.putMsq(name, addr, id, &ds)
 	case unix.IPC_SET:
 		s, err := c.LoadStruct(name, addr)
 		if err != nil {
@@ -135,7 +147,7 @@ func (c *Ctx) msgctl(id, cmd int, addr uint64, heed bool) (uint64, error) {
 
 var msginfoFields = []string{"msgpool", "msgmap", "msgmax", "msgmnb", "msgmni", "msgssz", "msgtql", "msgseg"}
 
-func (c *Ctx) putMsq(name string, addr uint64, ds *hostMsq) error {
+func (c *Ctx) putMsq(name string, addr uint64, id int, ds *hostMsq) error {
 	s := c.NewStruct(name)
 	ds.Perm.put(s, "msg_perm.")
 	setTime(s, "msg_stime", ds.Stime)
@@ -143,7 +155,7 @@ func (c *Ctx) putMsq(name string, addr uint64, ds *hostMsq) error {
 	setTime(s, "msg_ctime", ds.Ctime)
 	for field, v := range map[string]uint64{
 		"msg_cbytes": ds.Cbytes, "msg_qnum": ds.Qnum, "msg_qbytes": ds.Qbytes, "msg_lcbytes": ds.Cbytes, "msg_lqbytes": ds.Qbytes,
-		"msg_lspid": uint64(c.K.guestID(int(ds.Lspid))), "msg_lrpid": uint64(c.K.guestID(int(ds.Lrpid))),
+		"msg_lspid": c.user(ipcMsg, id, msgSender, ds.Lspid), "msg_lrpid": c.user(ipcMsg, id, msgReceiver, ds.Lrpid),
 	} {
 		if len(s.Field(field)) == 2 {
 			v = min(v, 0xffff)

@@ -58,12 +58,21 @@ func (c *Ctx) semop(id int, addr, n, timep uint64, wide bool) (uint64, error) {
 			return 0, err
 		}
 	}
-	if c.T.Schedule() != nil {
-		return 0, c.semTry(id, ops[:n], end)
+	if err := c.semWait(id, ops[:n], end); err != nil {
+		return 0, err
 	}
-	return 0, c.restart(func() error {
+	c.operated(id, ops[:n])
+	return 0, nil
+}
+
+// semWait has the host do the operations.
+func (c *Ctx) semWait(id int, ops []hostSembuf, end timeout) error {
+	if c.T.Schedule() != nil {
+		return c.semTry(id, ops, end)
+	}
+	return c.restart(func() error {
 		left := end.left()
-		_, _, e := unix.Syscall6(unix.SYS_SEMTIMEDOP, uintptr(id), uintptr(unsafe.Pointer(&ops)), uintptr(n), uintptr(unsafe.Pointer(left)), 0, 0)
+		_, _, e := unix.Syscall6(unix.SYS_SEMTIMEDOP, uintptr(id), uintptr(unsafe.Pointer(&ops[0])), uintptr(len(ops)), uintptr(unsafe.Pointer(left)), 0, 0)
 		return asError(e)
 	})
 }
@@ -118,15 +127,26 @@ func (c *Ctx) semctl(id, num, cmd int, arg uint64, heed bool) (uint64, error) {
 	switch cmd {
 	case semGetPID:
 		v, err := hostSemctl(id, num, cmd, nil)
-		return uint64(c.K.guestID(int(v))), err
-	case semGetVal, semGetNcnt, semGetZcnt, unix.IPC_RMID:
+		return c.user(ipcSem, id, num, int32(v)), err
+	case semGetVal, semGetNcnt, semGetZcnt:
 		return hostSemctl(id, num, cmd, nil)
+	case unix.IPC_RMID:
+		v, err := hostSemctl(id, num, cmd, nil)
+		if err == nil {
+			c.K.ipcUsers.forget(ipcObject{ipcSem, id})
+			c.K.noUndo(func(s semaphore) bool { return s.id == id })
+		}
+		return v, err
 	case semSetVal:
 		// The int of the union lies in the upper half of a big-endian long.
 		if c.A.Word == 8 && c.bigEndian() {
 			arg >>= 32
 		}
 		v, _, e := unix.Syscall6(unix.SYS_SEMCTL, uintptr(id), uintptr(num), uintptr(cmd), uintptr(uint32(arg)), 0, 0)
+		if e == 0 {
+			c.used(ipcSem, id, num)
+			c.K.noUndo(func(s semaphore) bool { return s == semaphore{id, num} })
+		}
 		return uint64(v), asError(e)
 	case semGetAll, semSetAll:
 		return c.semAll(id, cmd, addr)
@@ -189,7 +209,14 @@ func (c *Ctx) semAll(id, cmd int, addr uint64) (uint64, error) {
 		for i := range vals {
 			vals[i] = c.A.Order.Uint16(raw[2*i:])
 		}
-		return hostSemctl(id, 0, cmd, unsafe.Pointer(&vals[0]))
+		v, err := hostSemctl(id, 0, cmd, unsafe.Pointer(&vals[0]))
+		if err == nil {
+			for i := range vals {
+				c.used(ipcSem, id, i)
+			}
+			c.K.noUndo(func(s semaphore) bool { return s.id == id })
+		}
+		return v, err
 	}
 	if _, err := hostSemctl(id, 0, cmd, unsafe.Pointer(&vals[0])); err != nil {
 		return 0, err

@@ -23,7 +23,11 @@ type hostShm struct {
 func sysShmget(c *Ctx) (uint64, error) { return c.shmget(c.Int(), c.Size(), c.Int()) }
 
 func (c *Ctx) shmget(key int, size uint64, flags int) (uint64, error) {
-	return hostCall(unix.SYS_SHMGET, uintptr(key), uintptr(size), uintptr(flags))
+	id, err := hostCall(unix.SYS_SHMGET, uintptr(key), uintptr(size), uintptr(flags))
+	if o := (ipcObject{ipcShm, int(id)}); err == nil && !c.K.ipcUsers.known(o) {
+		c.used(ipcShm, o.id, shmCreator) // unless the host knows better
+	}
+	return id, err
 }
 
 // hostShmctl makes the host's call with a structure.
@@ -85,18 +89,20 @@ func (c *Ctx) shmat(id int, addr uint64, flags int) (uint64, error) {
 		return 0, err
 	}
 	if c.P.mem.shm == nil {
-		c.P.mem.shm = map[uint64]uint64{}
+		c.P.mem.shm = map[uint64]attached{}
 	}
-	c.P.mem.shm[addr] = size
+	c.P.mem.shm[addr] = attached{id, size}
+	c.used(ipcShm, id, shmLast)
 	return addr, nil
 }
 
 // shmdt unmaps what is left of the segment that was attached at addr.
 func (c *Ctx) shmdt(addr uint64) (uint64, error) {
-	size, ok := c.P.mem.shm[addr]
+	at, ok := c.P.mem.shm[addr]
 	if !ok {
 		return 0, unix.EINVAL
 	}
+	size := at.size
 	delete(c.P.mem.shm, addr)
 	var left []userRange
 	c.Space().VMAs(func(v *emu.VMA) bool {
@@ -114,7 +120,30 @@ func (c *Ctx) shmdt(addr uint64) (uint64, error) {
 			return 0, err
 		}
 	}
+	c.P.detach(at)
 	return 0, nil
+}
+
+// attached is a segment that a process has in its memory.
+type attached struct {
+	id   int
+	size uint64
+}
+
+// detach notes the process as the last user of a segment, if that may be there
+// still.
+func (p *Process) detach(at attached) {
+	if o := (ipcObject{ipcShm, at.id}); p.K.ipcUsers.known(o) {
+		p.K.ipcUsers.used(o, p.P.PID, shmLast)
+	}
+}
+
+// detached notes the process as the last user of all segments that it has,
+// whose memory is to go.
+func (p *Process) detached() {
+	for _, at := range p.mem.shm {
+		p.detach(at)
+	}
 }
 
 // Flags of shmat(2) and commands of shmctl(2) that x/sys lacks (linux/shm.h).
@@ -143,7 +172,10 @@ func (c *Ctx) shmctl(id, cmd int, addr uint64, heed bool) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		return v, c.putShm(name, addr, &ds)
+		if cmd != unix.IPC_STAT {
+			id = int(v) // it was an index
+		}
+		return v, c.putShm(name, addr, id, &ds)
 	case unix.IPC_SET:
 		s, err := c.LoadStruct(name, addr)
 		if err != nil {
@@ -153,20 +185,24 @@ func (c *Ctx) shmctl(id, cmd int, addr uint64, heed bool) (uint64, error) {
 		ds.Perm.get(s, "shm_perm.")
 		return hostShmctl(id, cmd, &ds)
 	case unix.IPC_RMID, shmLock, shmUnlock:
-		return hostShmctl(id, cmd, nil)
+		v, err := hostShmctl(id, cmd, nil)
+		if err == nil && cmd == unix.IPC_RMID {
+			c.K.ipcUsers.forget(ipcObject{ipcShm, id})
+		}
+		return v, err
 	}
 	return 0, unix.EINVAL
 }
 
-func (c *Ctx) putShm(name string, addr uint64, ds *hostShm) error {
+func (c *Ctx) putShm(name string, addr uint64, id int, ds *hostShm) error {
 	s := c.NewStruct(name)
 	ds.Perm.put(s, "shm_perm.")
 	s.Set("shm_segsz", ds.Size)
 	setTime(s, "shm_atime", ds.Atime)
 	setTime(s, "shm_dtime", ds.Dtime)
 	setTime(s, "shm_ctime", ds.Ctime)
-	s.Set("shm_cpid", uint64(c.K.guestID(int(ds.Cpid))))
-	s.Set("shm_lpid", uint64(c.K.guestID(int(ds.Lpid))))
+	s.Set("shm_cpid", c.user(ipcShm, id, shmCreator, ds.Cpid))
+	s.Set("shm_lpid", c.user(ipcShm, id, shmLast, ds.Lpid))
 	s.Set("shm_nattch", ds.Nattch)
 	return s.Store(c, addr)
 }

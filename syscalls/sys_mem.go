@@ -40,9 +40,9 @@ const (
 
 // memState is what a program has set up of its memory beside the mappings.
 type memState struct {
-	shm         map[uint64]uint64 // attached System V segments: address and size
-	membarriers uint32            // registrations
-	lockAll     bool              // mappings to come are locked (MCL_FUTURE)
+	shm         map[uint64]attached // System V segments by address
+	membarriers uint32              // registrations
+	lockAll     bool                // mappings to come are locked (MCL_FUTURE)
 }
 
 const pageMask = emu.PageSize - 1

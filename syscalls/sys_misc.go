@@ -19,7 +19,7 @@ var miscRows = []Row{
 	{Name: "seccomp", Fn: func(*Ctx) (uint64, error) { return 0, unix.EINVAL }, Level: Partial, Note: "no filters: EINVAL"},
 	{Name: "pidfd_open", Fn: sysPidfdOpen, Level: Full},
 	{Name: "pidfd_getfd", Fn: sysPidfdGetfd, Level: Full},
-	{Name: "kcmp", Fn: sysKcmp, Level: Partial, Note: "only the caller with itself"},
+	{Name: "kcmp", Fn: sysKcmp, Level: Full},
 
 	{Name: "sethostname", Fn: refuse, Level: Partial, Note: noAdmin},
 	{Name: "setdomainname", Fn: refuse, Level: Partial, Note: noAdmin},
@@ -189,59 +189,30 @@ func sysSyslog(c *Ctx) (uint64, error) {
 	return 0, unix.EPERM
 }
 
-// Types of kcmp(2) (linux/kcmp.h).
-const (
-	kcmpFile      = 0
-	kcmpEpollFile = 7
-)
-
-func sysKcmp(c *Ctx) (uint64, error) {
-	a, b, kind := c.Int(), c.Int(), c.Int()
-	x, y := int(c.Size()), int(c.Size())
-	for _, pid := range []int{a, b} {
-		if unix.Kill(pid, 0) == unix.ESRCH || pid <= 0 {
-			return 0, unix.ESRCH
-		}
-		if !c.isTask(pid) {
-			return 0, unix.EPERM
-		}
-	}
-	switch {
-	case kind < 0 || kind > kcmpEpollFile:
-		return 0, unix.EINVAL
-	case kind == kcmpEpollFile:
-		return 0, unix.EOPNOTSUPP
-	case kind != kcmpFile:
-		return 0, nil // what it asks for is the process's own
-	}
-	f, err := c.file(x)
-	if err != nil {
-		return 0, err
-	}
-	g, err := c.file(y)
-	switch {
-	case err != nil:
-		return 0, err
-	case f == g:
-		return 0, nil
-	case f.Host < g.Host:
-		return 1, nil
-	}
-	return 2, nil
-}
-
-// sysUnshare has nothing to do for what a process with one task shares with
-// nobody.
+// sysUnshare gives the process what it shares with others for itself; its tasks
+// have all in common.
 func sysUnshare(c *Ctx) (uint64, error) {
 	flags := c.Size()
-	const own = unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SYSVSEM | unix.CLONE_THREAD | unix.CLONE_SIGHAND | unix.CLONE_VM
+	const alone = unix.CLONE_THREAD | unix.CLONE_SIGHAND | unix.CLONE_VM
+	const own = unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SYSVSEM | alone
 	const spaces = unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID |
 		unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
 	switch {
 	case flags&^(own|spaces) != 0:
 		return 0, unix.EINVAL
+	case flags&alone != 0 && len(c.P.P.Tasks()) > 1:
+		return 0, unix.EINVAL
 	case flags&spaces != 0:
 		return 0, unix.EPERM
+	}
+	if flags&unix.CLONE_FILES != 0 {
+		c.P.unshareFiles()
+	}
+	if flags&unix.CLONE_FS != 0 {
+		c.P.unshareFS()
+	}
+	if flags&unix.CLONE_SYSVSEM != 0 {
+		c.P.undoAll()
 	}
 	return 0, nil
 }

@@ -40,7 +40,7 @@ var procRows = []Row{
 	{Name: "sched_yield", Fn: func(c *Ctx) (uint64, error) { c.T.Yield(); return 0, nil }, Level: Full},
 	{Name: "sched_getaffinity", Fn: sysSchedGetaffinity, Level: Full},
 	{Name: "sched_setaffinity", Fn: sysSchedSetaffinity, Level: Full},
-	{Name: "sched_getscheduler", Fn: func(c *Ctx) (uint64, error) { return c.sched(unix.SYS_SCHED_GETSCHEDULER, 0, 0) }, Level: Full},
+	{Name: "sched_getscheduler", Fn: sysSchedGetscheduler, Level: Full},
 	{Name: "sched_setscheduler", Fn: sysSchedSetscheduler, Level: Full},
 	{Name: "sched_getparam", Fn: sysSchedGetparam, Level: Full},
 	{Name: "sched_setparam", Fn: sysSchedSetparam, Level: Full},
@@ -120,68 +120,4 @@ func (c *Ctx) hostID(id int) int {
 		return os.Getpid()
 	}
 	return id
-}
-
-// mayNice tells whether the caller may change how a task is scheduled
-// (check_same_owner); the host decides for those that are no guests.
-func (c *Ctx) mayNice(id int) error {
-	ts := c.K.find(id)
-	if ts == nil || ts.p == c.P {
-		return nil
-	}
-	me := c.task().cred
-	if me.uid.eff == ts.cred.uid.eff || me.uid.eff == ts.cred.uid.real || me.has(unix.CAP_SYS_NICE) {
-		return nil
-	}
-	return unix.EPERM
-}
-
-func sysGetpriority(c *Ctx) (uint64, error) {
-	which, who := c.Int(), c.Int()
-	if which == unix.PRIO_PROCESS {
-		who = c.hostID(who)
-	} else if c.guestGroup(which, who) {
-		which, who = unix.PRIO_PROCESS, os.Getpid()
-	}
-	return result(unix.Getpriority(which, who))
-}
-
-func sysSetpriority(c *Ctx) (uint64, error) {
-	return 0, c.setPriority(c.Int(), c.Int(), c.Int())
-}
-
-// setPriority changes the guest's own for all threads of the host process.
-func (c *Ctx) setPriority(which, who, nice int) error {
-	if which == unix.PRIO_PROCESS && (who == 0 || c.K.find(who) != nil) || c.guestGroup(which, who) {
-		if err := c.mayNice(who); err != nil {
-			return err
-		}
-		return eachThread(func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, nice) })
-	}
-	return unix.Setpriority(which, who, nice)
-}
-
-// guestGroup tells whether who is a process group that only guests are in.
-func (c *Ctx) guestGroup(which, who int) bool {
-	if which != unix.PRIO_PGRP {
-		return false
-	}
-	if who == 0 {
-		who = c.P.group()
-	}
-	return who != unix.Getpgrp() && len(c.K.members(who)) > 0
-}
-
-func sysNice(c *Ctx) (uint64, error) {
-	inc := min(max(c.Int(), -40), 40)
-	now, err := unix.Getpriority(unix.PRIO_PROCESS, os.Getpid())
-	if err != nil {
-		return 0, err
-	}
-	nice := min(max(20-now+inc, -20), 19)
-	err = c.setPriority(unix.PRIO_PROCESS, 0, nice)
-	if err == unix.EACCES {
-		err = unix.EPERM
-	}
-	return 0, err
 }

@@ -11,6 +11,7 @@ type prctlState struct {
 	reaper     uint64
 	thpOff     uint64
 	slack      uint64 // timer slack in nanoseconds
+	slackReset uint64 // what 0 sets it to: what the parent had
 	tsc        uint64
 	mce        uint64
 	secure     uint64 // securebits
@@ -27,7 +28,7 @@ func (s *prctlState) exec() {
 	s.dumpable = 1
 	s.keepCaps = 0
 	if s.slack == 0 {
-		s.slack, s.mce, s.tsc = defaultSlack, mcePolicyUser, 1
+		s.slack, s.slackReset, s.mce, s.tsc = defaultSlack, defaultSlack, mcePolicyUser, 1
 	}
 }
 
@@ -69,7 +70,7 @@ var prctlTable = map[int]func(c *Ctx, s *prctlState, a [4]uint64) (uint64, error
 	unix.PR_SET_TIMERSLACK: func(c *Ctx, s *prctlState, a [4]uint64) (uint64, error) {
 		s.slack = a[0]
 		if c.longOf(a[0]) <= 0 {
-			s.slack = defaultSlack
+			s.slack = s.slackReset
 		}
 		return 0, nil
 	},

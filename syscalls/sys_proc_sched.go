@@ -61,22 +61,24 @@ func sysSchedSetaffinity(c *Ctx) (uint64, error) {
 		_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(b)), uintptr(unsafe.Pointer(&b[0])))
 		return asError(e)
 	}
-	if err := c.mayNice(pid); err != nil {
-		return 0, err
-	}
-	if pid == 0 || c.K.find(pid) != nil {
+	if ts := c.schedTask(pid); ts != nil {
+		if !c.mayNice(ts) {
+			return 0, unix.EPERM
+		}
 		return 0, eachThread(set)
 	}
 	return 0, set(pid)
 }
 
-// sched makes a call of the scheduler for the process in the first argument.
-func (c *Ctx) sched(nr, a, b uintptr) (uint64, error) {
+func sysSchedGetscheduler(c *Ctx) (uint64, error) {
 	pid := c.Int()
 	if pid < 0 {
 		return 0, unix.EINVAL
 	}
-	return hostCall(nr, uintptr(c.hostID(pid)), a, b)
+	if ts := c.schedTask(pid); ts != nil {
+		return c.K.scheduled(ts).policy(), nil
+	}
+	return hostCall(unix.SYS_SCHED_GETSCHEDULER, uintptr(pid), 0, 0)
 }
 
 func (c *Ctx) schedParam(addr uint64) (int32, error) {
@@ -96,11 +98,10 @@ func sysSchedSetscheduler(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := c.mayNice(pid); err != nil {
-		return 0, err
-	}
-	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(c.hostID(pid)), uintptr(policy), uintptr(unsafe.Pointer(&prio)))
-	return 0, asError(e)
+	return 0, c.setSched(pid, func(pid int) unix.Errno {
+		_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(pid), uintptr(policy), uintptr(unsafe.Pointer(&prio)))
+		return e
+	})
 }
 
 func sysSchedGetparam(c *Ctx) (uint64, error) {
@@ -109,7 +110,9 @@ func sysSchedGetparam(c *Ctx) (uint64, error) {
 		return 0, unix.EINVAL
 	}
 	var prio int32
-	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_GETPARAM, uintptr(c.hostID(pid)), uintptr(unsafe.Pointer(&prio)), 0); e != 0 {
+	if ts := c.schedTask(pid); ts != nil {
+		prio = int32(c.K.scheduled(ts).attr.Priority)
+	} else if _, _, e := unix.RawSyscall(unix.SYS_SCHED_GETPARAM, uintptr(pid), uintptr(unsafe.Pointer(&prio)), 0); e != 0 {
 		return 0, e
 	}
 	s := c.NewStruct("sched_param")
@@ -126,11 +129,10 @@ func sysSchedSetparam(c *Ctx) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := c.mayNice(pid); err != nil {
-		return 0, err
-	}
-	_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETPARAM, uintptr(c.hostID(pid)), uintptr(unsafe.Pointer(&prio)), 0)
-	return 0, asError(e)
+	return 0, c.setSched(pid, func(pid int) unix.Errno {
+		_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETPARAM, uintptr(pid), uintptr(unsafe.Pointer(&prio)), 0)
+		return e
+	})
 }
 
 func (c *Ctx) schedInterval(wide bool) (uint64, error) {
@@ -138,11 +140,21 @@ func (c *Ctx) schedInterval(wide bool) (uint64, error) {
 	if pid < 0 {
 		return 0, unix.EINVAL
 	}
-	var ts unix.Timespec
-	if _, _, e := unix.RawSyscall(unix.SYS_SCHED_RR_GET_INTERVAL, uintptr(c.hostID(pid)), uintptr(unsafe.Pointer(&ts)), 0); e != 0 {
-		return 0, e
+	var slice unix.Timespec
+	get := func(pid int) (e unix.Errno) {
+		_, _, e = unix.RawSyscall(unix.SYS_SCHED_RR_GET_INTERVAL, uintptr(pid), uintptr(unsafe.Pointer(&slice)), 0)
+		return e
 	}
-	return 0, c.putTimespec(addr, wide, ts)
+	var err error
+	if ts := c.schedTask(pid); ts != nil {
+		_, err = c.K.scheduled(ts).on(c.K, c.K.hostCred, func() unix.Errno { return get(0) })
+	} else {
+		err = asError(get(pid))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return 0, c.putTimespec(addr, wide, slice)
 }
 
 // schedAttrV0 is SCHED_ATTR_SIZE_VER0, the least a struct sched_attr has.
@@ -153,9 +165,15 @@ func sysSchedGetattr(c *Ctx) (uint64, error) {
 	if pid < 0 || addr == 0 || size < schedAttrV0 || size > pageMask+1 || flags != 0 {
 		return 0, unix.EINVAL
 	}
-	a, err := unix.SchedGetAttr(c.hostID(pid), 0)
-	if err != nil {
-		return 0, err
+	var a *unix.SchedAttr
+	if ts := c.schedTask(pid); ts != nil {
+		s := c.K.scheduled(ts)
+		a = &s.attr
+	} else {
+		var err error
+		if a, err = unix.SchedGetAttr(pid, 0); err != nil {
+			return 0, err
+		}
 	}
 	s := c.NewStruct("sched_attr")
 	n := min(size, uint32(s.Size()))
@@ -197,7 +215,10 @@ func sysSchedSetattr(c *Ctx) (uint64, error) {
 		Priority: uint32(s.Uint("sched_priority")), Runtime: s.Uint("sched_runtime"), Deadline: s.Uint("sched_deadline"),
 		Period: s.Uint("sched_period"), Util_min: uint32(s.Uint("sched_util_min")), Util_max: uint32(s.Uint("sched_util_max")),
 	}
-	return 0, unix.SchedSetAttr(c.hostID(pid), &a, 0)
+	return 0, c.setSched(pid, func(pid int) unix.Errno {
+		_, _, e := unix.RawSyscall(unix.SYS_SCHED_SETATTR, uintptr(pid), uintptr(unsafe.Pointer(&a)), 0)
+		return e
+	})
 }
 
 func sysGetcpu(c *Ctx) (uint64, error) {

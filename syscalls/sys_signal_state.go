@@ -107,7 +107,8 @@ type taskState struct {
 	held     []*File       // by the call in progress
 	robust   uint64        // set_robust_list
 	cred     *cred
-	comm     string // at most 15 bytes
+	sched    scheduling // under Kernel.schedules.mu
+	comm     string     // at most 15 bytes
 }
 
 // altStack is a signal stack (sigaltstack(2)).

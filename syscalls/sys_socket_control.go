@@ -155,7 +155,9 @@ func (c *Ctx) receiveFDs(data []byte, left int, cloexec bool) (out []byte, cut b
 			cut = true
 			continue
 		}
-		fd, err := c.install(&File{Host: host, large: openedLarge(host)}, cloexec)
+		f := &File{Host: host, large: openedLarge(host)}
+		c.K.noteWriter(f)
+		fd, err := c.install(f, cloexec)
 		if err != nil {
 			cut = true
 			continue
