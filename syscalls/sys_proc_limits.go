@@ -73,7 +73,8 @@ func (p *Process) setLimit(res int, l unix.Rlimit, any bool) error {
 
 // noFile is the limit of open files that this process was started with. The
 // host counts what all guests have open, and files of this process's own: from
-// then on its limit is what the host allows.
+// then on its limit is what the host allows. Where that is not more, the guest's
+// is less, so that it meets its own first.
 var noFile = sync.OnceValue(func() unix.Rlimit {
 	var l unix.Rlimit
 	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &l); err != nil {
@@ -82,11 +83,19 @@ var noFile = sync.OnceValue(func() unix.Rlimit {
 	if cur, ok := emu.StartNoFile(); ok {
 		l.Cur = cur
 	}
-	// Not by package unix, which would have other children keep it.
-	most := &unix.Rlimit{Cur: maxFiles, Max: maxFiles}
-	_, _, _ = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(most)), 0, 0, 0) // those without privileges may not
+	for _, most := range []uint64{maxFiles, l.Max} { // those without privileges may not get the former
+		// Not by package unix, which would have other children keep it.
+		to := &unix.Rlimit{Cur: most, Max: most}
+		if _, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(to)), 0, 0, 0); e == 0 {
+			l.Cur = min(l.Cur, most-min(ownFiles, most/4))
+			break
+		}
+	}
 	return l
 })
+
+// ownFiles is how many files this process may have open for itself.
+const ownFiles = 256
 
 // maxFiles is the default of fs.nr_open.
 const maxFiles = 1 << 20

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFileLimit: a guest may have as many files open as the limit says that
-// utemu was started with. Only who may raise the limit has some for utemu beyond.
+// TestFileLimit: a guest may have as many files open as its limit says: that is
+// the one that utemu was started with, less what utemu needs where it may not
+// raise it.
 func TestFileLimit(t *testing.T) {
 	const limit = 200
 	guest := filepath.Join(t.TempDir(), "files")
@@ -27,13 +28,13 @@ func TestFileLimit(t *testing.T) {
 	var why string
 	_, err = fmt.Sscanf(string(out), "limit %d %d\n%d %s", &soft, &hard, &n, &why)
 	require.NoError(t, err, "%s", out)
-	require.Equal(t, []int{limit, limit}, []int{soft, hard})
-	require.Equal(t, "Too", why, "%s", out)
-	if raise := fmt.Sprintf("ulimit -n %d && ulimit -n %d", limit, limit+1); exec.Command("sh", "-c", raise).Run() == nil {
-		require.Equal(t, limit, n)
+	want := limit
+	if raise := fmt.Sprintf("ulimit -n %d && ulimit -n %d", limit, limit+1); exec.Command("sh", "-c", raise).Run() != nil {
+		want = limit - limit/4
 	}
-	require.LessOrEqual(t, n, limit)
-	require.Greater(t, n, limit/2)
+	require.Equal(t, []int{want, limit}, []int{soft, hard})
+	require.Equal(t, "Too", why, "%s", out)
+	require.Equal(t, want, n)
 }
 
 // TestCPULimit: RLIMIT_CPU is of the process that set it, not of all guests.
