@@ -179,7 +179,7 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Image: p.Image, Persona: p.Persona,
 		Limits: p.Limits, table: p.table, prctl: p.prctl, wait: make(chan struct{}),
 	}
-	q.prctl.deathSig = 0
+	q.prctl.deathSig, q.prctl.reaper = 0, 0
 	q.prctl.slackReset = q.prctl.slack
 	p.K.family.mu.Lock()
 	q.pgrp, q.sid, q.tty, q.text = p.pgrp, p.sid, p.tty, p.text

@@ -331,6 +331,12 @@ static void scheduled(void)
 	if (pid == 0)
 		_exit(prctl(PR_SET_TIMERSLACK, 0) != 0 || prctl(PR_GET_TIMERSLACK) != 70000);
 	CHECK(end(pid) == 0 && prctl(PR_SET_TIMERSLACK, 0) == 0 && number("/proc/self/timerslack_ns", 1) == 50000);
+	int reaper = 1;
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(prctl(PR_GET_CHILD_SUBREAPER, &reaper) != 0 || reaper != 0);
+	CHECK(end(pid) == 0 && prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && reaper == 1 && prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
 	CHECK(getpid() < number("/proc/sys/kernel/pid_max", 1) && pid < number("/proc/sys/kernel/pid_max", 1));
 }
 
