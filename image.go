@@ -159,12 +159,26 @@ func (im *image) close() {
 }
 
 // loaderSpace is an address space as the loader wants it.
-type loaderSpace struct{ *emu.Space }
+type loaderSpace struct {
+	*emu.Space
+	files map[*os.File]*emu.Backing
+}
+
+// release gives the files back that MapFile has used.
+func (s loaderSpace) release() {
+	for _, b := range s.files {
+		b.Release()
+	}
+}
 
 func (s loaderSpace) MapFile(addr, size uint64, p arch.Prot, f *os.File, off int64, name string) error {
-	b, err := emu.NewBacking(f, name, arch.Read|arch.Write|arch.Exec)
-	if err != nil {
-		return err
+	b := s.files[f]
+	if b == nil {
+		var err error
+		if b, err = emu.NewBacking(f, name, arch.Read|arch.Write|arch.Exec); err != nil {
+			return err
+		}
+		s.files[f] = b
 	}
 	return s.Map(emu.VMA{Addr: addr, End: addr + size, Prot: p, File: b, Off: off})
 }
@@ -212,7 +226,8 @@ func (im *image) fill(p *emu.Process, env []string, by *syscalls.Process) error 
 		}
 	}
 	sc.StackLimit = limit.Cur
-	s := loaderSpace{p.Space}
+	s := loaderSpace{p.Space, map[*os.File]*emu.Backing{}}
+	defer s.release()
 	for _, pg := range p.Arch.Start.Pages {
 		v := emu.VMA{Addr: pg.Addr, End: pg.Addr + emu.PageSize, Prot: pg.Prot, Name: pg.Name, Flags: emu.MapFixedName}
 		if err := p.Space.MapKernel(v, pg.Data); err != nil {

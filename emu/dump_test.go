@@ -92,6 +92,7 @@ func TestDumpFile(t *testing.T) {
 	b, err := DupBacking(int(f.Fd()), name, arch.Read|arch.Write)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
+	defer b.Release()
 	const at, page = 0x100000, PageSize
 	require.NoError(t, s.Map(VMA{Addr: at, End: at + 4*page, Prot: arch.Read | arch.Write, File: b}))
 	require.Equal(t, map[uint64]byte{at + page: 7}, dumped(t, s, at, 4*page))

@@ -57,7 +57,6 @@ func testFile(t *testing.T, data []byte) *Backing {
 	require.NoError(t, err)
 	b, err := NewBacking(f, f.Name(), rw)
 	require.NoError(t, err)
-	b.refs.Add(1) // the test's own
 	return b
 }
 

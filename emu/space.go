@@ -52,11 +52,8 @@ func (s *Space) Release() error {
 }
 
 func (s *Space) unref(v *VMA) {
-	if v.File == nil {
-		return
-	}
-	if v.File.refs.Add(-1) == 0 {
-		v.File.File.Close()
+	if v.File != nil {
+		v.File.Release()
 	}
 }
 
@@ -139,8 +136,7 @@ func (s *Space) Gap(size, align uint64) (uint64, error) {
 }
 
 // Map makes a mapping at exactly [v.Addr,v.End), replacing what is there. The
-// mapping's File gains a reference; the caller gives up its own only by
-// closing a Backing it made and did not map. ENOMEM is returned when the
+// mapping's File gains a reference. ENOMEM is returned when the
 // address is out of user space, the memory limit is reached or the host has
 // no room.
 func (s *Space) Map(v VMA) error {
@@ -178,8 +174,8 @@ func (s *Space) Map(v VMA) error {
 // lastShm is VMA.Shm of the shared anonymous memory made last.
 var lastShm atomic.Uint64
 
-// NewBacking makes the backing of a mapping of f, of which it keeps a
-// duplicate until the last mapping is gone. path is what /proc/PID/maps shows;
+// NewBacking makes the backing of mappings of f, of which it keeps a duplicate
+// until the last of them is gone and the caller has called Release. path is what /proc/PID/maps shows;
 // max are the protections the mapping may ever have.
 func NewBacking(f *os.File, path string, max arch.Prot) (*Backing, error) {
 	return DupBacking(int(f.Fd()), path, max)

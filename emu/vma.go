@@ -27,8 +27,8 @@ const (
 	MapLocked                          // by mlock, which a fork's child does not inherit
 )
 
-// Backing is the file behind a mapping. The address space keeps a descriptor
-// of its own, so the guest may close its one.
+// Backing is the file behind mappings. It has a descriptor of its own, so the
+// guest may close its one.
 type Backing struct {
 	File *os.File
 	Path string // as /proc/PID/maps shows it
@@ -36,7 +36,7 @@ type Backing struct {
 	Ino  uint64
 	Max  arch.Prot // protections mprotect may give (a shared mapping of a file opened read-only lacks Write)
 
-	refs atomic.Int32 // mappings, of all address spaces
+	refs atomic.Int32 // mappings, of all address spaces, and whoever holds it
 }
 
 // VMA is one mapping of an address space: a run of pages with one protection

@@ -158,6 +158,7 @@ func TestCoreSegments(t *testing.T) {
 		defer unix.Close(fd)
 		b, err := emu.DupBacking(fd, name, rw)
 		require.NoError(t, err)
+		t.Cleanup(b.Release)
 		return b
 	}
 	gone := file("gone", "", 0o600)

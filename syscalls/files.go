@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/utemu/utemu/emu"
+	"github.com/utemu/utemu/emu/arch"
 )
 
 // File is an open file description: what descriptors made by dup share.
@@ -39,6 +42,9 @@ type File struct {
 
 	watchMu sync.Mutex
 	watches []watch // by epoll instances
+
+	backMu sync.Mutex
+	backs  map[arch.Prot]*emu.Backing // what its last mappings have, which may be gone
 
 	term   atomic.Pointer[terminal] // nil until somebody asked
 	closed func()                   // called before it is closed, nil for nothing

@@ -148,6 +148,9 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if v.File != nil {
+		defer v.File.Release()
+	}
 	if host&unix.MAP_LOCKED != 0 || c.P.mem.lockAll {
 		v.Flags |= emu.MapLocked
 		if err = c.mayLock(size); err == unix.ENOMEM {
@@ -161,9 +164,6 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 		err = c.Space().Map(v)
 	}
 	if err != nil {
-		if v.File != nil {
-			v.File.File.Close()
-		}
 		return 0, err
 	}
 	if v.Flags&emu.MapLocked != 0 || host&unix.MAP_POPULATE != 0 && host&unix.MAP_NONBLOCK == 0 {
@@ -233,8 +233,8 @@ func (c *Ctx) protection(prot uint64) arch.Prot {
 	return p
 }
 
-// mapping is the mapping that mmap is to make; one with a file has a new
-// backing.
+// mapping is the mapping that mmap is to make; the file of one that has any is
+// the caller's to release.
 func (c *Ctx) mapping(addr, size uint64, m mmapArgs, host uint64, file *File) (emu.VMA, error) {
 	v := emu.VMA{Addr: addr, End: addr + size, Prot: c.protection(m.prot)}
 	if host&unix.MAP_NORESERVE != 0 {
@@ -267,7 +267,8 @@ func (c *Ctx) mapping(addr, size uint64, m mmapArgs, host uint64, file *File) (e
 	return v, err
 }
 
-// backing checks that a file can be mapped so and makes the mapping's backing.
+// backing checks that a file can be mapped so and returns the mapping's backing,
+// which is the caller's to release.
 func (c *Ctx) backing(f *File, v emu.VMA, prot uint64) (*emu.Backing, error) {
 	mode, err := unix.FcntlInt(uintptr(f.Host), unix.F_GETFL, 0)
 	if err != nil {
@@ -295,7 +296,26 @@ func (c *Ctx) backing(f *File, v emu.VMA, prot uint64) (*emu.Backing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return emu.DupBacking(f.Host, name, most)
+	return f.backing(name, most)
+}
+
+// backing is what is behind the mappings of an open file with the protections
+// they may have: as long as one of them is there, others have the same.
+func (f *File) backing(name string, most arch.Prot) (*emu.Backing, error) {
+	f.backMu.Lock()
+	defer f.backMu.Unlock()
+	if b := f.backs[most]; b != nil && b.Path == name && b.Hold() {
+		return b, nil
+	}
+	b, err := emu.DupBacking(f.Host, name, most)
+	if err != nil {
+		return nil, err
+	}
+	if f.backs == nil {
+		f.backs = map[arch.Prot]*emu.Backing{}
+	}
+	f.backs[most] = b
+	return b, nil
 }
 
 // mappable asks the host whether a file can be mapped at all, before anything

@@ -172,14 +172,7 @@ func sysRemapFilePages(c *Ctx) (uint64, error) {
 	w := *v
 	w.Addr, w.End, w.Off = addr, addr+size, int64(page<<12)
 	// The old mapping may be the last that holds the file.
-	b, err := emu.DupBacking(int(v.File.File.Fd()), v.File.Path, v.File.Max)
-	if err != nil {
-		return 0, err
-	}
-	w.File = b
-	if err := c.Space().Map(w); err != nil {
-		b.File.Close()
-		return 0, err
-	}
-	return 0, nil
+	w.File.Hold()
+	defer w.File.Release()
+	return 0, c.Space().Map(w)
 }

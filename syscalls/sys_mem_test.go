@@ -1,8 +1,10 @@
 package syscalls
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,6 +97,61 @@ func TestMmapPlaces(t *testing.T) {
 			require.NoError(t, err)
 			require.Less(t, v, uint64(1<<31))
 		}
+	})
+}
+
+// However often a file is mapped, one descriptor of the host is behind all of
+// it, and none when nothing is mapped any more; pages that follow each other are
+// one mapping.
+func TestMmapFileOften(t *testing.T) {
+	const often = 100
+	behind := func(f unix.Stat_t) (n int) {
+		ents, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		for _, e := range ents {
+			fd, err := strconv.Atoi(e.Name())
+			require.NoError(t, err)
+			var st unix.Stat_t
+			if unix.Fstat(fd, &st) == nil && st.Dev == f.Dev && st.Ino == f.Ino {
+				n++
+			}
+		}
+		return n
+	}
+	each(t, func(t *testing.T, g *guest) {
+		path := filepath.Join(t.TempDir(), "f")
+		require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte{'x'}, often*page), 0o600))
+		var st unix.Stat_t
+		require.NoError(t, unix.Stat(path, &st))
+		fd := g.open(path)
+		for range 2 {
+			for _, kind := range []uint64{unix.MAP_PRIVATE, unix.MAP_SHARED} {
+				at, err := g.mmap(0, often*page, unix.PROT_READ, kind, fd, 0)
+				require.NoError(t, err)
+				for i := range uint64(often) { // in the other order
+					_, err := g.mmap(at+i*page, page, unix.PROT_READ, kind|unix.MAP_FIXED, fd, (often-1-i)*page)
+					require.NoError(t, err)
+				}
+				require.Equal(t, 2, behind(st))
+				for i := range uint64(often) { // over itself
+					_, err := g.mmap(at+i*page, page, unix.PROT_READ, kind|unix.MAP_FIXED, fd, i*page)
+					require.NoError(t, err)
+				}
+				require.Equal(t, 2, behind(st))
+				v := g.Space().Find(at)
+				require.Equal(t, []uint64{at, at + often*page}, []uint64{v.Addr, v.End})
+				require.Equal(t, "x", string(g.get(at, 1)))
+				g.ok("munmap", at, often*page)
+				require.Equal(t, 1, behind(st))
+			}
+		}
+		at, err := g.mmap(0, page, unix.PROT_READ, unix.MAP_PRIVATE, fd, 0)
+		require.NoError(t, err)
+		g.ok("close", fd)
+		require.Equal(t, 1, behind(st))
+		require.Equal(t, "x", string(g.get(at, 1)))
+		g.ok("munmap", at, page)
+		require.Zero(t, behind(st))
 	})
 }
 
