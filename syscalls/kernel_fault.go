@@ -30,7 +30,8 @@ const segvMaperr = 1
 // Any goroutine may call it. It returns false if the signal ends the guest by
 // its default action, which is left to the caller, since the guest may sit in
 // a call of the host that nothing interrupts; true if the guest ignores,
-// blocks or catches it.
+// blocks or catches it. When the first process has ended it is for the others
+// that it is still here, and goes by the default action.
 //
 // Signals that the keyboard of the controlling terminal sends are for its
 // foreground group; SIGCONT is for the first guest's group, SIGHUP for both.
@@ -46,6 +47,9 @@ func (k *Kernel) HostSignal(t *emu.Task, s unix.Signal) bool {
 	if p.host.Load() != nil {
 		p.fromHost(si)
 		return true
+	}
+	if p.isZombie() { // what it did with the signal went with it
+		return stopping.has(s) || harmless.has(s)
 	}
 	ts := p.leader
 	p.sigMu.Lock()
