@@ -37,6 +37,9 @@ func (p *Process) Share(pid int) *Process {
 	return &Process{PID: pid, Arch: p.Arch, Model: p.Model, Space: p.Space, cpu: p.cpu, turns: p.turns, shares: p.shares, tracing: p.tracing, caps: p.caps}
 }
 
+// Shared tells whether another process shares the memory.
+func (p *Process) Shared() bool { return p.shares.Load() > 1 }
+
 // Close frees the engine and the memory, unless another process shares them.
 // No task of the process may run.
 func (p *Process) Close() error {

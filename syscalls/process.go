@@ -161,7 +161,9 @@ func (p *Process) SetProgram(exe string, im ImageInfo, comm string, cr ExecCred)
 	p.timers.exec()
 	cr.start(p)
 	if p.leader.vfork == nil {
-		p.detached()
+		for _, at := range p.mem.shm {
+			p.detached(at)
+		}
 	}
 	p.mem = memState{}
 	p.leader.leaveVfork()

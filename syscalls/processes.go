@@ -253,7 +253,7 @@ func (p *Process) exited() {
 	if p.first {
 		p.Files.keepStreams()
 	}
-	p.detached()
+	p.detachAll()
 	p.undoAll()
 	if err := p.Release(); err != nil {
 		k.cfg.Log(err.Error())

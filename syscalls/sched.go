@@ -163,13 +163,19 @@ func (c *Ctx) mayNice(ts *taskState) bool {
 	return ts.p == c.P || me.uid.eff == ts.cred.uid.eff || me.uid.eff == ts.cred.uid.real || me.has(unix.CAP_SYS_NICE)
 }
 
-// schedTask is the guest's task of a number, 0 for the caller, nil if there is
-// none.
+// schedTask is the guest's task of a number, 0 for the caller, also the first of
+// a process that was not waited for; nil if there is none.
 func (c *Ctx) schedTask(id int) *taskState {
 	if id == 0 {
 		return c.task()
 	}
-	return c.K.find(id)
+	if ts := c.K.find(id); ts != nil {
+		return ts
+	}
+	if p := c.K.process(id); p != nil {
+		return p.leader
+	}
+	return nil
 }
 
 // priorityOf are the tasks of guests that which and who of setpriority(2) name,

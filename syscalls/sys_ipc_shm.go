@@ -102,26 +102,12 @@ func (c *Ctx) shmdt(addr uint64) (uint64, error) {
 	if !ok {
 		return 0, unix.EINVAL
 	}
-	size := at.size
 	delete(c.P.mem.shm, addr)
-	var left []userRange
-	c.Space().VMAs(func(v *emu.VMA) bool {
-		a, e := max(v.Addr, addr), min(v.End, addr+size)
-		if a < e && v.Flags&(emu.MapShared|emu.MapFixedName) == emu.MapShared|emu.MapFixedName {
-			left = append(left, userRange{a, e - a})
-		}
-		return v.Addr < addr+size
-	})
-	if len(left) == 0 {
-		return 0, unix.EINVAL
+	some, err := c.P.unmapSegment(addr, at)
+	if err == nil && !some {
+		err = unix.EINVAL
 	}
-	for _, r := range left {
-		if err := c.Space().Unmap(r.addr, r.size); err != nil {
-			return 0, err
-		}
-	}
-	c.P.detach(at)
-	return 0, nil
+	return 0, err
 }
 
 // attached is a segment that a process has in its memory.
@@ -130,19 +116,43 @@ type attached struct {
 	size uint64
 }
 
-// detach notes the process as the last user of a segment, if that may be there
+// unmapSegment is shmdt; some is whether there was something left.
+func (p *Process) unmapSegment(addr uint64, at attached) (some bool, err error) {
+	var left []userRange
+	p.P.Space.VMAs(func(v *emu.VMA) bool {
+		a, e := max(v.Addr, addr), min(v.End, addr+at.size)
+		if a < e && v.Flags&(emu.MapShared|emu.MapFixedName) == emu.MapShared|emu.MapFixedName {
+			left = append(left, userRange{a, e - a})
+		}
+		return v.Addr < addr+at.size
+	})
+	for _, r := range left {
+		if err := p.P.Space.Unmap(r.addr, r.size); err != nil {
+			return true, err
+		}
+	}
+	if len(left) > 0 {
+		p.detached(at)
+	}
+	return len(left) > 0, nil
+}
+
+// detached notes the process as the last user of a segment, if that may be there
 // still.
-func (p *Process) detach(at attached) {
+func (p *Process) detached(at attached) {
 	if o := (ipcObject{ipcShm, at.id}); p.K.ipcUsers.known(o) {
 		p.K.ipcUsers.used(o, p.P.PID, shmLast)
 	}
 }
 
-// detached notes the process as the last user of all segments that it has,
-// whose memory is to go.
-func (p *Process) detached() {
-	for _, at := range p.mem.shm {
-		p.detach(at)
+// detachAll detaches the segments of a process that ends, before its parent
+// hears of that. Memory that others share stays.
+func (p *Process) detachAll() {
+	if len(p.mem.shm) == 0 || p.P.Shared() {
+		return
+	}
+	for addr, at := range p.mem.shm {
+		_, _ = p.unmapSegment(addr, at) // all goes soon
 	}
 }
 

@@ -15,6 +15,7 @@ var pollRows = []Row{
 	{Name: "select", Fn: sysSelect, Level: Full},
 	{Name: "_newselect", Fn: sysSelect, Level: Full},
 	{Name: "old_select", Fn: sysOldSelect, Level: Full},
+	{Name: "guess_select", Fn: sysGuessSelect, Level: Full},
 	{Name: "pselect6", Fn: func(c *Ctx) (uint64, error) { return pselect6(c, false) }, Level: Full},
 	{Name: "pselect6_time64", Fn: func(c *Ctx) (uint64, error) { return pselect6(c, true) }, Level: Full},
 }
@@ -131,7 +132,7 @@ func (c *Ctx) deadline(addr uint64, wide bool) (timeout, error) {
 // remains tells the guest what is left of its timeout; a pointer that cannot
 // be written is no error by then.
 func (c *Ctx) remains(addr uint64, wide bool, t timeout) {
-	if addr != 0 {
+	if addr != 0 && c.P.Persona&stickyTimeouts == 0 {
 		_ = c.putTimespec(addr, wide, *t.left())
 	}
 }
@@ -265,6 +266,17 @@ func sysOldSelect(c *Ctx) (uint64, error) {
 	return c.selectTimeval(int(int32(s.Int("n"))), s.Uint("inp"), s.Uint("outp"), s.Uint("exp"), s.Uint("tvp"))
 }
 
+// sysGuessSelect is ppc_select, for programs from when it was the old one.
+func sysGuessSelect(c *Ctx) (uint64, error) {
+	const most = 4096
+	old := c.Addr() >= most
+	c.Rewind(0)
+	if old {
+		return sysOldSelect(c)
+	}
+	return sysSelect(c)
+}
+
 func (c *Ctx) selectTimeval(n int, in, out, ex, at uint64) (uint64, error) {
 	t := forever
 	if at != 0 {
@@ -281,7 +293,7 @@ func (c *Ctx) selectTimeval(n int, in, out, ex, at uint64) (uint64, error) {
 		}
 	}
 	v, err := c.selectFiles(n, in, out, ex, t)
-	if at != 0 {
+	if at != 0 && c.P.Persona&stickyTimeouts == 0 {
 		left := t.left()
 		_ = c.putTimeval(at, unix.Timeval{Sec: left.Sec, Usec: left.Nsec / 1000}) // no error by then
 	}

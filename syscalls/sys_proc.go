@@ -26,7 +26,7 @@ var procRows = []Row{
 	{Name: "futex", Fn: sysFutex, Level: Full},
 	{Name: "futex_time64", Fn: sysFutex64, Level: Full},
 	{Name: "futex_waitv", Fn: sysFutexWaitv, Level: Full},
-	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only PER_LINUX32 and READ_IMPLIES_EXEC have an effect"},
+	{Name: "personality", Fn: sysPersonality, Level: Partial, Note: "only PER_LINUX32, READ_IMPLIES_EXEC and STICKY_TIMEOUTS have an effect"},
 	{Name: "ptrace", Fn: sysPtrace, Level: Partial, Note: "no hardware breakpoints, no PTRACE_SECCOMP_*, no PTRACE_PEEKSIGINFO"},
 	{Name: "prctl", Fn: sysPrctl, Level: Partial, Note: "what only one architecture or a special kernel has is EINVAL"},
 	{Name: "getpriority", Fn: sysGetpriority, Level: Full},
@@ -100,6 +100,7 @@ func sysGetRobustList(c *Ctx) (uint64, error) {
 const (
 	perMask         = 0xff
 	perLinux32      = 0x08
+	stickyTimeouts  = 0x4000000
 	readImpliesExec = 0x0400000
 )
 

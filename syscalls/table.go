@@ -87,6 +87,8 @@ func rowName(a *arch.Arch, name string) string {
 		return "old_mmap"
 	case name == "select" && a.ABI.OldSelect:
 		return "old_select"
+	case name == "select" && a.ABI.GuessSelect:
+		return "guess_select"
 	}
 	return name
 }

@@ -24,8 +24,9 @@ type ABI struct {
 	// OldMmap: the call named "mmap" takes one pointer to its arguments
 	// (i386); elsewhere it takes them in registers.
 	OldMmap bool
-	// OldSelect is the same for "select".
-	OldSelect bool
+	// OldSelect is the same for "select". GuessSelect: it is so if its first
+	// argument is too large for a count (PowerPC).
+	OldSelect, GuessSelect bool
 	// SuspendThird: sigsuspend takes its mask as the third argument
 	// (CONFIG_OLD_SIGSUSPEND3).
 	SuspendThird bool

@@ -238,7 +238,7 @@ static void queues(void)
 		char *p = shmat(id, NULL, 0);
 		_exit(p == (void *)-1 || shmctl(id, IPC_STAT, &s) != 0 || s.shm_lpid != getpid());
 	}
-	CHECK(end(last) == 0 && shmctl(id, IPC_STAT, &s) == 0 && s.shm_cpid == pid && s.shm_lpid == last);
+	CHECK(end(last) == 0 && shmctl(id, IPC_STAT, &s) == 0 && s.shm_cpid == pid && s.shm_lpid == last && s.shm_nattch == 0);
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
 }
 
@@ -322,7 +322,10 @@ static void scheduled(void)
 	CHECK(sched_getscheduler(pid) == (SCHED_BATCH | SCHED_RESET_ON_FORK) && sched_getscheduler(0) == SCHED_OTHER);
 	CHECK(number(path, 38) == SCHED_BATCH && number("/proc/self/stat", 38) == SCHED_OTHER);
 	CHECK(setpriority(PRIO_PROCESS, pid, base + 4) == 0 && getpriority(PRIO_PROCESS, pid) == base + 4);
-	CHECK(close(go[1]) == 0 && end(pid) == 0);
+	siginfo_t si;
+	CHECK(close(go[1]) == 0 && waitid(P_PID, pid, &si, WEXITED | WNOWAIT) == 0);
+	CHECK(getpriority(PRIO_PROCESS, pid) == base + 4 && sched_getscheduler(pid) == (SCHED_BATCH | SCHED_RESET_ON_FORK));
+	CHECK(end(pid) == 0);
 	ERR(EINVAL, sched_setscheduler(0, 77, &none));
 	ERR(ESRCH, sched_getscheduler(0x3fffffff));
 

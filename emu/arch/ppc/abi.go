@@ -16,6 +16,7 @@ func abi(machine string, word int, tls regset.ID, s arch.Signals) arch.ABI {
 		Args:           [6]regset.ID{r0 + 3, r0 + 4, r0 + 5, r0 + 6, r0 + 7, r0 + 8},
 		Ret:            r0 + 3,
 		EvenPair:       word == 4,
+		GuessSelect:    word == 4,
 		AdviceSecond:   word == 4,
 		CloneTLSFourth: true,
 		Machine32:      "ppc",
