@@ -94,8 +94,60 @@ static void summing(void)
 	printf("%.0f %.0f %.0f\n", p[0][0], p[1][1], p[2][2]);
 }
 
+// The kinds of numbers that instructions of PowerPC tell apart: NaN, infinities,
+// zeros and denormals, positive ones first.
+#ifdef __powerpc64__
+#define KIND(bit, p) \
+	({ unsigned long cr; \
+	   asm volatile(".machine push\n.machine power9\nlfd 5,0(%1)\nxststdcdp 2,5," #bit "\nmfcr %0\n.machine pop" : "=r"(cr) : "b"(p) : "fr5", "cr2", "memory"); \
+	   cr >> 20 & 15; })
+#define KIND_VECTOR(op, bit, p) \
+	({ unsigned long v; \
+	   asm volatile(".machine push\n.machine power9\nlfd 5,0(%1)\n" #op " 6,5," #bit "\nmffprd %0,6\n.machine pop" : "=r"(v) : "b"(p) : "fr5", "fr6", "memory"); \
+	   v; })
+#define KIND_QUAD(bit, p) \
+	({ unsigned long cr; \
+	   asm volatile(".machine push\n.machine power9\nlvx 7,0,%1\nxststdcqp 2,7," #bit "\nmfcr %0\n.machine pop" : "=r"(cr) : "b"(p) : "cr2", "memory"); \
+	   cr >> 20 & 15; })
+#else
+static int is(int bit, double d)
+{
+	int neg = !!signbit(d);
+	switch (fpclassify(d)) {
+	case FP_NAN: return bit == 0x40;
+	case FP_INFINITE: return bit == 0x20 >> neg;
+	case FP_ZERO: return bit == 0x08 >> neg;
+	case FP_SUBNORMAL: return bit == 0x02 >> neg;
+	}
+	return 0;
+}
+#define KIND(bit, p) (8 * !!signbit(*(p)) + 2 * is(bit, *(p)))
+#define KIND_VECTOR(op, bit, p) (is(bit, *(p)) ? ~0ULL : 0)
+#define KIND_QUAD(bit, p) KIND(bit, &kinds[k])
+#endif
+
+static void kinds_of(void)
+{
+	static const double kinds[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 5e-324, -5e-324, 1.5, -1.5};
+	static const unsigned short top[] = {0x7fff, 0x7fff, 0xffff, 0, 0x8000, 0, 0x8000, 0x3fff, 0xbfff};
+	for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		volatile double d = kinds[k];
+#define TELL(bit) printf(" %d %llx", (int)KIND(bit, &d), (unsigned long long)KIND_VECTOR(xvtstdcdp, bit, &d));
+		TELL(0x40) TELL(0x20) TELL(0x10) TELL(0x08) TELL(0x04) TELL(0x02) TELL(0x01)
+		unsigned short quad[8] __attribute__((aligned(16))) = {top[k], 0, 0, 0, 0, 0, 0, k == 0 || k == 5 || k == 6};
+		(void)quad;
+#define TELL_QUAD(bit) printf(" %d", (int)KIND_QUAD(bit, quad));
+		TELL_QUAD(0x40) TELL_QUAD(0x20) TELL_QUAD(0x10) TELL_QUAD(0x08) TELL_QUAD(0x04) TELL_QUAD(0x02) TELL_QUAD(0x01)
+		printf("\n");
+	}
+	volatile struct { double align[0]; float two[2]; } f = {.two = {NAN, 1}};
+	double d = NAN;
+	printf("%llx\n", (unsigned long long)KIND_VECTOR(xvtstdcsp, 0x40, &f.two[0]) >> 32 << 32 | KIND_VECTOR(xvtstdcdp, 0x40, &d) >> 32);
+}
+
 int main(void)
 {
+	kinds_of();
 	printing();
 	reading();
 	functions();

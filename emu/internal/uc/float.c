@@ -13,6 +13,8 @@ enum {
 	TININESS_32 = 0x116e4, // of fp_status: when it is detected, 1 before rounding
 	FPSCR_32 = 0x116ec,
 	CRF_64 = 0x210,
+	VSR_32 = 0x112c0,
+	VSR_64 = 0x12b20,
 	FPSCR_64 = 0x12f50,
 };
 
@@ -111,6 +113,8 @@ COMPARE(helper_fcmpu)
 	MAYBE(void, name, params); \
 	void NAME(name) params \
 	{ \
+		if (wide()) \
+			take_fpscr(env); \
 		real_##name args; \
 		if (wide()) { \
 			put_cr(env, insn >> 23); \
@@ -132,6 +136,45 @@ VSX_ONE(helper_xstsqrtdp)
 VSX_ONE(helper_xststdcsp)
 VSX_ONE(helper_xvtsqrtdp)
 VSX_ONE(helper_xvtsqrtsp)
+
+// Those that tell the class of a number look for the registers themselves. What
+// is where 32 bits have them belongs to something else.
+struct vsr {
+	uint64_t half[2];
+};
+
+static void classify(void (*f)(void *, uint32_t), uint8_t *env, uint32_t insn, unsigned from, unsigned to)
+{
+	struct vsr *have = (void *)(env + VSR_64), *look = (void *)(env + VSR_32);
+	struct vsr in = look[from], out = look[to];
+	look[from] = have[from];
+	f(env, insn);
+	have[to] = look[to];
+	look[to] = out;
+	look[from] = in;
+}
+
+#define CLASS(name, from, to, compares) \
+	MAYBE(void, name, (void *, uint32_t)); \
+	void NAME(name)(void *env, uint32_t insn) \
+	{ \
+		if (!wide()) { \
+			real_##name(env, insn); \
+			return; \
+		} \
+		take_fpscr(env); \
+		classify(real_##name, env, insn, from, to); \
+		if (compares) \
+			put_cr(env, insn >> 23); \
+		put_fpscr(env); \
+	}
+#define XT ((insn << 5 & 32) | (insn >> 21 & 31))
+#define XB ((insn << 4 & 32) | (insn >> 11 & 31))
+#define VB (32 | (insn >> 11 & 31))
+CLASS(helper_xststdcdp, XB, XB, true)
+CLASS(helper_xststdcqp, VB, VB, true)
+CLASS(helper_xvtstdcdp, XB, XT, false)
+CLASS(helper_xvtstdcsp, XB, XT, false)
 
 // ---- both PowerPCs
 
@@ -178,5 +221,5 @@ void ue_float_bind(void)
 	       FIND(helper_xscmpexpdp) && FIND(helper_xscmpexpqp) && FIND(helper_xscmpodp) && FIND(helper_xscmpoqp) &&
 	       FIND(helper_xscmpudp) && FIND(helper_xscmpuqp) && FIND(helper_xstdivdp) && FIND(helper_xvtdivdp) &&
 	       FIND(helper_xvtdivsp) && FIND(helper_xstsqrtdp) && FIND(helper_xststdcsp) && FIND(helper_xvtsqrtdp) &&
-	       FIND(helper_xvtsqrtsp));
+	       FIND(helper_xvtsqrtsp) && FIND(helper_xststdcdp) && FIND(helper_xststdcqp) && FIND(helper_xvtstdcdp) && FIND(helper_xvtstdcsp));
 }

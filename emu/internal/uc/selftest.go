@@ -268,7 +268,7 @@ func (t *tester) faults(pc, at uint64, access int) error {
 }
 
 // testFloat runs a program on a 64-bit PowerPC that compares 1 with 3, divides
-// them and reads FPSCR.
+// them, reads FPSCR, and tells that a number is infinite.
 func testFloat(c Config) (err error) {
 	e, err := open(c, false)
 	if err != nil {
@@ -287,13 +287,18 @@ func testFloat(c Config) (err error) {
 		0xfc611024, // fdiv f3,f1,f2
 		0xfc80048e, // mffs f4
 		0xd8840010, // stfd f4,16(r4)
+		0xc8a40018, // lfd f5,24(r4)
+		0xf1102da8, // xststdcdp cr2,vs5,16
+		0xf0d02fa8, // xvtstdcdp vs6,vs5,16
+		0xd8c40020, // stfd f6,32(r4)
 	)
 	copy(mem[testPage-len(code):], code)
 	data := mem[testPage:]
 	binary.BigEndian.PutUint64(data, math.Float64bits(1))
 	binary.BigEndian.PutUint64(data[8:], math.Float64bits(3))
-	const msrFP, fpscrXX, fpscrZE, less = 1 << 13, 1 << 25, 1 << 4, 8
-	if err := errors.Join(e.prepare(c), e.SetReg(ucnum.PPC_REG_MSR, e.Reg(ucnum.PPC_REG_MSR)|msrFP),
+	binary.BigEndian.PutUint64(data[24:], math.Float64bits(math.Inf(-1)))
+	const msrFP, msrVSX, fpscrXX, fpscrZE, fpscrCC, less, equal = 1 << 13, 1 << 23, 1 << 25, 1 << 4, 0xf000, 8, 2
+	if err := errors.Join(e.prepare(c), e.SetReg(ucnum.PPC_REG_MSR, e.Reg(ucnum.PPC_REG_MSR)|msrFP|msrVSX),
 		e.Map(testCode, mem[:testPage], ucnum.PROT_ALL), e.Map(testData, data, ucnum.PROT_READ|ucnum.PROT_WRITE),
 		e.SetReg(ucnum.PPC_REG_4, testData), e.SetReg(ucnum.PPC_REG_FPSCR, fpscrZE)); err != nil {
 		return err
@@ -306,8 +311,8 @@ func testFloat(c Config) (err error) {
 		return fmt.Errorf("stopped by %d/%d at %#x", st.Kind, st.Intno, st.PC)
 	}
 	fpscr := binary.BigEndian.Uint64(data[16:])
-	if cr := e.Reg(ucnum.PPC_REG_CR) >> 24 & 15; cr != less || fpscr&(fpscrXX|fpscrZE) != fpscrXX|fpscrZE || e.Reg(ucnum.PPC_REG_FPSCR) != fpscr {
-		return fmt.Errorf("CR1 %#x, FPSCR %#x and %#x", cr, fpscr, e.Reg(ucnum.PPC_REG_FPSCR))
+	if cr := e.Reg(ucnum.PPC_REG_CR) >> 20 & 0xff; cr != less<<4|less|equal || binary.BigEndian.Uint64(data[32:]) != math.MaxUint64 || fpscr&(fpscrXX|fpscrZE) != fpscrXX|fpscrZE || e.Reg(ucnum.PPC_REG_FPSCR) != fpscr&^fpscrCC|(less|equal)<<12 {
+		return fmt.Errorf("CR1 and CR2 %#x, FPSCR %#x and %#x", cr, fpscr, e.Reg(ucnum.PPC_REG_FPSCR))
 	}
 	return nil
 }

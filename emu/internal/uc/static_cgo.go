@@ -107,8 +107,10 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_wfe_arm -Wl,--wrap=helper_xrstor_x86_64 -Wl,--wrap=helper_xsave_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_xsaveopt_x86_64 -Wl,--wrap=helper_xscmpexpdp -Wl,--wrap=helper_xscmpexpqp
 #cgo LDFLAGS: -Wl,--wrap=helper_xscmpodp -Wl,--wrap=helper_xscmpoqp -Wl,--wrap=helper_xscmpudp -Wl,--wrap=helper_xscmpuqp
-#cgo LDFLAGS: -Wl,--wrap=helper_xstdivdp -Wl,--wrap=helper_xstsqrtdp -Wl,--wrap=helper_xststdcsp -Wl,--wrap=helper_xvtdivdp
-#cgo LDFLAGS: -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp -Wl,--wrap=helper_yield_arm
+#cgo LDFLAGS: -Wl,--wrap=helper_xstdivdp -Wl,--wrap=helper_xstsqrtdp -Wl,--wrap=helper_xststdcdp -Wl,--wrap=helper_xststdcqp
+#cgo LDFLAGS: -Wl,--wrap=helper_xststdcsp -Wl,--wrap=helper_xvtdivdp
+#cgo LDFLAGS: -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp -Wl,--wrap=helper_xvtstdcdp
+#cgo LDFLAGS: -Wl,--wrap=helper_xvtstdcsp -Wl,--wrap=helper_yield_arm
 #cgo LDFLAGS: -Wl,--wrap=qemu_clock_get_ns -Wl,--wrap=qemu_guest_getrandom -Wl,--wrap=tb_gen_code_aarch64
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_arm -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_x86_64 -Wl,--wrap=tcg_gen_op3_x86_64 -Wl,--wrap=tlb_flush_page_aarch64
