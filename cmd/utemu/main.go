@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string) int {
 	}
 	fmt.Fprintf(os.Stderr, "utemu: %v\n", err)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errLoad) && errors.Is(err, fs.ErrNotExist):
 		return exitMissing
 	case errors.Is(err, errLoad):
 		return exitCannot

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -56,7 +57,7 @@ gdb (qemu). After every step the PC and all core registers have to be equal,
 before the end all memory the program may write, and then its output and exit
 status. The first difference is shown with the instructions before it: exit
 status 1. The program has no input, its output comes once, and so does its own
-exit status not.
+exit status not. Stops that are equal are written with -o only.
 
 What two runs of a program cannot agree on is listed in docs/step.md: results
 of system calls about process numbers, clocks, random bytes, addresses and the
@@ -71,11 +72,16 @@ func stepCommand() *cobra.Command {
 		Short: "Run a program step by step: by one of four strategies, by all of them, or beside an oracle",
 		Long:  stepLong,
 		Example: "  utemu step --print pc -o pcs ./hello\n  utemu step --strategy membp --mode block --print insn ./hello\n" +
-			"  utemu step --compare ./hello\n  utemu step --compare=native,membp --max 100000 ./hello\n" +
+			"  utemu step --compare ./hello\n  utemu step --compare native,membp --max 100000 ./hello\n" +
 			"  utemu step --oracle native ./hello\n  utemu step --oracle qemu -L /usr/arm-linux-gnueabihf ./hello-arm",
 		Args:                  needProgram,
 		DisableFlagsInUseLine: true,
-		RunE:                  func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), cmd.OutOrStdout(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("compare") {
+				args = f.contestants(args)
+			}
+			return f.run(cmd.Context(), cmd.OutOrStdout(), args)
+		},
 	}
 	fs := cmd.Flags()
 	f.add(fs)
@@ -85,12 +91,41 @@ func stepCommand() *cobra.Command {
 	fs.StringVar(&f.print, "print", "pc", "`WHAT` to print of each stop: pc, insn, regs or none")
 	fs.StringVarP(&f.output, "output", "o", "", "write the stops to `FILE`, apart from what the program writes")
 	fs.Uint64Var(&f.max, "max", 0, "end after `N` steps, and the program with them")
-	fs.StringVar(&f.compare, "compare", "", "run `STRATEGIES`, with commas between, against each other (all four if none are named)")
-	fs.Lookup("compare").NoOptDefVal = "native,membp,xol,perthread"
+	fs.StringVar(&f.compare, "compare", "", "run `STRATEGIES`, with commas between, against each other: all four if none are named")
+	fs.Lookup("compare").NoOptDefVal = allStrategies
 	fs.StringVar(&f.oracle, "oracle", "", "run the program beside `WHOM`: native, this machine's kernel, or qemu")
 	fs.BoolVar(&f.split, "split", false, "native: stop inside sequences of load with reservation and conditional store too")
 	fs.BoolVar(&f.faithful, "faithful", false, "as --split, and each stop drops the reservation, as hardware does")
 	return cmd
+}
+
+const allStrategies = "native,membp,xol,perthread"
+
+// contestants takes the strategies that --compare names off the arguments, if
+// they come there and not behind an equals sign.
+func (f *stepFlags) contestants(args []string) []string {
+	if f.compare == "" {
+		f.compare = "," // none is named, which is a mistake
+	}
+	if f.compare != allStrategies {
+		return args
+	}
+	var names []string
+	for len(args) > 1 {
+		l := strings.Split(args[0], ",")
+		if slices.ContainsFunc(l, func(n string) bool { _, ok := stepper.Lookup(n); return !ok }) {
+			break
+		}
+		names, args = append(names, l...), args[1:]
+	}
+	if names == nil {
+		return args
+	}
+	f.compare = strings.Join(names, ",")
+	if len(args) > 1 && args[0] == "--" {
+		args = args[1:]
+	}
+	return args
 }
 
 // parse turns flags into a mode and strategies.

@@ -88,6 +88,8 @@ func TestStepErrors(t *testing.T) {
 		"--oracle qemu --compare x":    "do not go together",
 		"--compare=native x":           "two strategies at least",
 		"--compare=native,none x":      "is no strategy",
+		"--compare= x":                 "is no strategy",
+		"--compare native x":           "two strategies at least",
 		"--max -1 x":                   "--max",
 		"":                             "no program given",
 		"--oracle native --mode one x": "the modes are",
@@ -97,9 +99,25 @@ func TestStepErrors(t *testing.T) {
 		require.Contains(t, o.stderr, want)
 		require.Empty(t, o.stdout)
 	}
-	o := finished(t, command(t, "step", "--oracle", "native", bin(t, "arm", "hello")))
+	o := finished(t, command(t, "step", "-o", filepath.Join(t.TempDir(), "none", "x"), bin(t, "arm", "hello")))
+	require.Equal(t, exitFailed, o.status)
+	o = finished(t, command(t, "step", filepath.Join(t.TempDir(), "none")))
+	require.Equal(t, exitMissing, o.status)
+	o = finished(t, command(t, "step", "--oracle", "native", bin(t, "arm", "hello")))
 	require.Equal(t, exitFailed, o.status)
 	require.Contains(t, o.stderr, "not on this machine")
+}
+
+// TestStepContestants: strategies come behind --compare in any way that shows
+// that they are no program.
+func TestStepContestants(t *testing.T) {
+	for line, want := range map[string]string{
+		"--compare": allStrategies, "--compare=xol,membp": "xol,membp", "--compare xol,membp": "xol,membp", "--compare native xol,membp --": "native,xol,membp",
+	} {
+		o := finished(t, command(t, append(append([]string{"step"}, strings.Fields(line)...), bin(t, "arm", "hello"))...))
+		require.Zero(t, o.status, "%s: %s", line, o.stderr)
+		require.Contains(t, o.stderr, "no difference between "+want+"\n")
+	}
 }
 
 // TestStepOracles: no difference from either oracle to the end of a program,
