@@ -86,7 +86,7 @@ var libcLinks = []libcLink{
 type libcProgram struct {
 	dynamic bool   // is not for static linking
 	hard    bool   // looks at the floating-point unit
-	x87     bool   // computes on x87
+	x87     bool   // is for the machines that have x87
 	vector  bool   // is built for the vector unit
 	plugin  string // a source that is built as a shared library, argument 2
 	order   bool   // reads binary files of this machine, its locale
@@ -103,6 +103,7 @@ var libcPrograms = map[string]libcProgram{
 	"integer.c":  {flags: []string{"-latomic"}},
 	"rounding.c": {hard: true, flags: []string{"-frounding-math", "-fno-builtin"}},
 	"switches.c": {hard: true, vector: true},
+	"text.c":     {x87: true, flags: []string{"-msse4.2"}},
 	"vector.c":   {vector: true},
 	"x87.c":      {x87: true, flags: []string{"-msse2", "-frounding-math", "-fno-builtin"}},
 }

@@ -90,6 +90,9 @@ func (b *bare) SetCPUID(leaf, sub uint32, answer [4]uint32) error {
 	return b.eng.SetCPUID(leaf, sub, answer)
 }
 
+// Decode implements arch.Bare.
+func (b *bare) Decode(has [4]uint32, more uint32) bool { return b.eng.Decode(has, more) }
+
 // at is what was placed around addr, from addr on.
 func (b *bare) at(addr uint64, n int) []byte {
 	for a, m := range b.placed {

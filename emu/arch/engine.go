@@ -90,6 +90,10 @@ type Bare interface {
 	// set are answered by the library; a leaf that has no subleaves is given
 	// with sub CPUIDAny.
 	SetCPUID(leaf, sub uint32, answer [4]uint32) error
+	// Decode has an x86 CPU execute instructions of more features of CPUID leaf
+	// 1, in ECX, than the library's own answer has. It is false if that cannot
+	// be done.
+	Decode(has [4]uint32, more uint32) bool
 	// Place maps memory for the CPU's own use at a page that no user mapping
 	// can have, holding data; it stays until Drop.
 	Place(addr uint64, data []byte, p Prot) error

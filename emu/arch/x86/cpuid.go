@@ -10,17 +10,24 @@ import (
 // Bits of CPUID leaf 1 ECX.
 const (
 	cpuidSSE3       = 1 << 0
+	cpuidPCLMULQDQ  = 1 << 1
 	cpuidMonitor    = 1 << 3
 	cpuidVMX        = 1 << 5
 	cpuidSMX        = 1 << 6
 	cpuidFMA        = 1 << 12
 	cpuidPCID       = 1 << 17
 	cpuidX2APIC     = 1 << 21
+	cpuidMOVBE      = 1 << 22
+	cpuidPOPCNT     = 1 << 23
 	cpuidTSCDead    = 1 << 24
 	cpuidAVX        = 1 << 28
 	cpuidF16C       = 1 << 29
 	cpuidHypervisor = 1 << 31
 )
+
+// decoded are features that every version of the library can execute, and that
+// x86-64-v2 and programs that ask for them want.
+const decoded = cpuidPCLMULQDQ | cpuidMOVBE | cpuidPOPCNT
 
 // Bits of CPUID leaf 7 EBX.
 const (
@@ -53,7 +60,8 @@ const amdEBX = 0x68747541
 // stamp counter, all of which it executes and which programs insist on; every
 // version announces features that only a kernel can use, and some models
 // announce AVX, which none executes. The library's own answer is the base, as
-// its decoder goes by the same bits.
+// its decoder goes by the same bits; those that it executes once they are set are
+// set there too.
 func fixCPUID(b arch.Bare, m *arch.Model, at uint64, long bool) error {
 	ask := func(leaf uint32) (a [4]uint32, err error) {
 		if err := b.SetReg(ucnum.X86_REG_EAX, uint64(leaf)); err != nil {
@@ -88,6 +96,9 @@ func fixCPUID(b arch.Bare, m *arch.Model, at uint64, long bool) error {
 		a, err := ask(l.leaf)
 		if err != nil {
 			return err
+		}
+		if l.leaf == 1 && b.Decode(a, decoded) {
+			a[2] |= decoded
 		}
 		l.fix(&a)
 		if err := b.SetCPUID(l.leaf, l.sub, a); err != nil {

@@ -339,6 +339,7 @@ bool ue_x86_raised(struct ue *e); // tells whether the instruction before was to
 bool ue_x86_due(struct ue *e, uint64_t pc); // tells whether the one at pc is #MF; else it is about to run
 void ue_hook_again(struct ue *e); // leaves translated code at the PC, to go on with a hook on each instruction
 void ue_x86_take(struct ue *e); // brings what has been raised to MXCSR and the status word
+bool ue_x86_decode(struct ue *e, uint32_t edx, uint32_t ecx, uint32_t more);
 
 // Trace records from the shim.
 void ue_note_access(struct ue *e, int kind, uint64_t addr, int size, uint64_t v);

@@ -87,6 +87,30 @@ uint32_t ue_x86_env(struct ue *e)
 	return e->state != NULL && probed != NULL ? (uint8_t *)probed - (uint8_t *)e->state : 0;
 }
 
+// ue_x86_decode has the decoder know more features of leaf 1 of CPUID, in ECX,
+// where EDX and ECX are those that the library answers with. It is false if they
+// are not found: they lie after what a saved state has.
+bool ue_x86_decode(struct ue *e, uint32_t edx, uint32_t ecx, uint32_t more)
+{
+	enum { BEFORE = 512, AFTER = 1024, OSXSAVE = 1 << 27 };
+	if (!at.found || e->state == NULL)
+		return false;
+	uint8_t *env = (uint8_t *)e->state + at.env;
+	uint64_t *found = NULL;
+	uint32_t size = uc_context_size(e->uc) & ~7u;
+	for (uint32_t i = size - BEFORE; i < size + AFTER; i += 8) {
+		uint64_t *word = (uint64_t *)(env + i);
+		if (word[0] != edx || (word[1] & ~(uint64_t)OSXSAVE) != (ecx & ~OSXSAVE))
+			continue;
+		if (found != NULL)
+			return false;
+		found = word + 1;
+	}
+	if (found != NULL)
+		*found |= more;
+	return found != NULL;
+}
+
 REAL(uint32_t, helper_fnstsw_x86_64, (void *));
 uint32_t NAME(helper_fnstsw_x86_64)(void *env)
 {

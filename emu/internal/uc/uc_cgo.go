@@ -235,6 +235,13 @@ func (e *Engine) SetCPUID(leaf, sub uint32, a [4]uint32) error {
 	return nil
 }
 
+// Decode has an x86 CPU execute instructions of more features of CPUID leaf 1,
+// in ECX, than the library answers with. has is that answer. It is false if the
+// library does not let itself be told.
+func (e *Engine) Decode(has [4]uint32, more uint32) bool {
+	return bool(C.ue_x86_decode(e.c, C.uint32_t(has[3]), C.uint32_t(has[2]), C.uint32_t(more)))
+}
+
 // Context is the saved state of a CPU, in the library's own form.
 type Context struct{ s *C.struct_ue_saved }
 

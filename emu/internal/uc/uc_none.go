@@ -63,6 +63,9 @@ func (e *Engine) SetMMR(int, uint64, uint32) error { return ErrUnavailable }
 // SetCPUID returns ErrUnavailable.
 func (e *Engine) SetCPUID(uint32, uint32, [4]uint32) error { return ErrUnavailable }
 
+// Decode is false.
+func (e *Engine) Decode([4]uint32, uint32) bool { return false }
+
 // Save returns ErrUnavailable.
 func (e *Engine) Save() (*Context, error) { return nil, ErrUnavailable }
 

@@ -1,0 +1,89 @@
+/* What x86-64-v2 adds to count, multiply and turn around bits; on others the
+ * same is computed. */
+#include "t.h"
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t next(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+#if defined __x86_64__ || defined __i386__
+#include <immintrin.h>
+
+static int has(const char *what)
+{
+	return strcmp(what, "popcnt") ? __builtin_cpu_supports("pclmul") > 0 : __builtin_cpu_supports("popcnt") > 0;
+}
+
+__attribute__((target("popcnt"))) static int count(uint32_t v) { return __builtin_popcount(v); }
+
+__attribute__((target("popcnt"))) static int count16(uint16_t v)
+{
+	uint16_t n;
+	asm("popcntw %1, %0" : "=r"(n) : "r"(v) : "cc");
+	return n;
+}
+
+__attribute__((target("pclmul,sse2"))) static void multiply(uint64_t a, uint64_t b, uint64_t out[2])
+{
+	uint64_t x[2] = {0, a}, y[2] = {b, 0};
+	_mm_storeu_si128((__m128i *)out, _mm_clmulepi64_si128(_mm_loadu_si128((__m128i *)x), _mm_loadu_si128((__m128i *)y), 1));
+}
+
+static uint32_t around(uint32_t v)
+{
+	volatile uint32_t m = v;
+	uint32_t r;
+	asm("movbe %1, %0" : "=r"(r) : "m"(m));
+	asm("movbe %1, %0" : "=m"(m) : "r"(r + 1));
+	return m ^ r;
+}
+#else
+static int has(const char *what) { return what != NULL; }
+
+static int count(uint32_t v)
+{
+	int n = 0;
+	for (; v; v &= v - 1)
+		n++;
+	return n;
+}
+
+static int count16(uint16_t v) { return count(v); }
+
+static void multiply(uint64_t a, uint64_t b, uint64_t out[2])
+{
+	out[0] = out[1] = 0;
+	for (int i = 0; i < 64; i++)
+		if (b >> i & 1) {
+			out[0] ^= a << i;
+			out[1] ^= i ? a >> (64 - i) : 0;
+		}
+}
+
+static uint32_t around(uint32_t v)
+{
+	uint32_t r = __builtin_bswap32(v);
+	return __builtin_bswap32(r + 1) ^ r;
+}
+#endif
+
+int main(void)
+{
+	uint64_t sum = 0, out[2];
+	CHECK(has("popcnt") && has("pclmul"));
+	for (int i = 0; i < 2000; i++) {
+		uint64_t a = next(), b = next();
+		multiply(a, b, out);
+		sum = sum * 31 + count(a) + 64 * count16(b) + around(a >> 20);
+		sum ^= out[0] + 3 * out[1];
+		if (i % 200 == 0)
+			printf("%d %d %llx %llx %x\n", count(a), count16(b), (unsigned long long)out[0], (unsigned long long)out[1], around(b));
+	}
+	printf("%d %d %llx\n", count(0), count16(0), (unsigned long long)sum);
+	return done();
+}
