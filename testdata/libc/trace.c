@@ -67,9 +67,9 @@ static void memory(pid_t p)
 	ERR(EFAULT, process_vm_readv(p, &here, 1, &there, 1, 0));
 	snprintf(path, sizeof path, "/proc/%d/mem", p);
 	fd = open(path, O_RDWR);
-	CHECK(pread(fd, &v, sizeof v, (long)&shared) == sizeof v && v == 43);
+	CHECK(pread64(fd, &v, sizeof v, (uintptr_t)&shared) == sizeof v && v == 43);
 	v = 44;
-	CHECK(pwrite(fd, &v, sizeof v, (long)&shared) == sizeof v);
+	CHECK(pwrite64(fd, &v, sizeof v, (uintptr_t)&shared) == sizeof v);
 	CHECK(ptrace(PTRACE_PEEKDATA, p, &shared, 0) == 44 && shared == 41);
 	ERR(EIO, pread(fd, &v, sizeof v, 8));
 	close(fd);
