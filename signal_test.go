@@ -63,11 +63,11 @@ func TestSignalHostile(t *testing.T) {
 	}
 }
 
-// TestSignalStorm interrupts computations five thousand times, with -short a
+// TestSignalStorm interrupts computations ten thousand times, with -short a
 // thousand times.
 func TestSignalStorm(t *testing.T) {
 	t.Parallel()
-	times := "5000"
+	times := "10000"
 	if testing.Short() {
 		times = "1000"
 	}
