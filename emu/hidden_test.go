@@ -6,29 +6,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/utemu/utemu/emu/arch"
-	"github.com/utemu/utemu/emu/arch/archs"
 	"github.com/utemu/utemu/emu/internal/uc"
 )
 
 // TestHiddenInterrupted: registers that are looked for while a request to stop
 // waits, as a signal makes one, are found, and the request holds for the next run.
 func TestHiddenInterrupted(t *testing.T) {
-	for _, a := range archs.All {
-		t.Run(a.Name, func(t *testing.T) {
-			p, err := NewProcess(1, a, &a.Engine.Models[0], Options{})
-			require.NoError(t, err)
-			defer func() { require.NoError(t, p.Close()) }()
-			c := p.CPU()
-			hiddenPlaces.Delete(c.model)
-			c.eng.Interrupt()
-			for _, r := range a.Regs {
-				if r.UC == arch.UCHidden {
-					require.NotNil(t, c.hidden(r.ID), r.Name)
-				}
+	eachCPU(t, func(t *testing.T, a *arch.Arch, c *CPU) {
+		hiddenPlaces.Delete(c.model)
+		c.eng.Interrupt()
+		for _, r := range a.Regs {
+			if r.UC == arch.UCHidden {
+				require.NotNil(t, c.hidden(r.ID), r.Name)
 			}
-			st, err := c.eng.Run(0x1000, uc.Limit{})
-			require.NoError(t, err)
-			require.Equal(t, uc.KindInterrupt, st.Kind)
-		})
-	}
+		}
+		st, err := c.eng.Run(0x1000, uc.Limit{})
+		require.NoError(t, err)
+		require.Equal(t, uc.KindInterrupt, st.Kind)
+	})
 }
