@@ -1,5 +1,5 @@
-/* What x86-64-v2 adds to count, multiply and turn around bits; on others the
- * same is computed. */
+/* What x86-64-v2 adds to count, multiply and turn around bits, and BMI to move
+ * them; on others the same is computed. */
 #include "t.h"
 
 static uint64_t state = 88172645463325252u;
@@ -42,6 +42,14 @@ static uint32_t around(uint32_t v)
 	asm("movbe %1, %0" : "=m"(m) : "r"(r + 1));
 	return m ^ r;
 }
+
+__attribute__((target("bmi,bmi2"))) static uint32_t fields_bmi(uint32_t v, uint32_t mask)
+{
+	uint8_t carry;
+	uint32_t low = _blsi_u32(mask);
+	asm("blsil %1, %1\n\tsetc %0" : "=q"(carry), "+r"(mask)::"cc");
+	return _bzhi_u32(v, v & 63) ^ _pdep_u32(v, ~low) ^ _pext_u32(low - 1, v) ^ carry ^ _bextr_u32(v, 16, 255);
+}
 #else
 static int has(const char *what) { return what != NULL; }
 
@@ -72,6 +80,23 @@ static uint32_t around(uint32_t v)
 }
 #endif
 
+/* fields is what BMI adds, if there is BMI. */
+static uint32_t fields(uint32_t v, uint32_t mask)
+{
+#if defined __x86_64__ || defined __i386__
+	if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+		return fields_bmi(v, mask);
+#endif
+	uint32_t low = mask & -mask, len = v & 63, deposit = 0, extract = 0;
+	for (int i = 0, k = 0; i < 32; i++)
+		if (~low >> i & 1)
+			deposit |= (v >> k++ & 1) << i;
+	for (int i = 0, k = 0; i < 32; i++)
+		if (v >> i & 1)
+			extract |= ((low - 1) >> i & 1) << k++;
+	return (len < 32 ? v & ((1u << len) - 1) : v) ^ deposit ^ extract ^ (mask != 0) ^ v >> 16;
+}
+
 int main(void)
 {
 	uint64_t sum = 0, out[2];
@@ -79,7 +104,7 @@ int main(void)
 	for (int i = 0; i < 2000; i++) {
 		uint64_t a = next(), b = next();
 		multiply(a, b, out);
-		sum = sum * 31 + count(a) + 64 * count16(b) + around(a >> 20);
+		sum = sum * 31 + count(a) + 64 * count16(b) + around(a >> 20) + fields(a, b);
 		sum ^= out[0] + 3 * out[1];
 		if (i % 200 == 0)
 			printf("%d %d %llx %llx %x\n", count(a), count16(b), (unsigned long long)out[0], (unsigned long long)out[1], around(b));

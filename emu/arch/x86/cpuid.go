@@ -32,8 +32,6 @@ const decoded = cpuidPCLMULQDQ | cpuidMOVBE | cpuidPOPCNT
 // Bits of CPUID leaf 7 EBX.
 const (
 	cpuidFSGSBase = 1 << 0
-	cpuidBMI1     = 1 << 3
-	cpuidBMI2     = 1 << 8
 	cpuidADX      = 1 << 19
 	cpuidERMS     = 1 << 9
 	cpuidCLFOPT   = 1 << 23
@@ -59,9 +57,9 @@ const amdEBX = 0x68747541
 // every model one short list of features, without the FPU, MMX and the time
 // stamp counter, all of which it executes and which programs insist on; every
 // version announces features that only a kernel can use, and some models
-// announce AVX, which none executes. The library's own answer is the base, as
-// its decoder goes by the same bits; those that it executes once they are set are
-// set there too.
+// announce AVX or BMI, which none executes right (vexx86.c). The library's own
+// answer is the base, as its decoder goes by the same bits; those that it
+// executes once they are set are set there too.
 func fixCPUID(b arch.Bare, m *arch.Model, at uint64, long bool) error {
 	ask := func(leaf uint32) (a [4]uint32, err error) {
 		if err := b.SetReg(ucnum.X86_REG_EAX, uint64(leaf)); err != nil {
@@ -117,7 +115,7 @@ func fixLeaf1(a *[4]uint32, m *arch.Model) {
 
 func fixLeaf7(a *[4]uint32) {
 	// FSGSBASE is left out because AT_HWCAP2 does not promise it.
-	a[1] &= cpuidBMI1 | cpuidBMI2 | cpuidADX | cpuidERMS | cpuidCLFOPT
+	a[1] &= cpuidADX | cpuidERMS | cpuidCLFOPT
 	a[2], a[3] = 0, 0
 }
 

@@ -689,6 +689,7 @@ __attribute__((constructor)) static void bind_all(void)
 	ue_float_bind();
 	x86 = ue_x86_bind();
 	ue_text_bind();
+	ue_vex_bind();
 	determines = FIND(cpu_get_tsc_x86_64) & FIND(qemu_clock_get_ns) & FIND(qemu_guest_getrandom);
 	bound = bind_x86_64() & bind_arm() & bind_aarch64() & bind_ppc() & bind_ppc64() & bind_more();
 }

@@ -31,5 +31,6 @@
 void ue_float_bind(void); // float.c
 bool ue_x86_bind(void);   // floatx86.c
 void ue_text_bind(void);  // textx86.c
+void ue_vex_bind(void);   // vexx86.c
 
 #endif

@@ -112,6 +112,7 @@ package uc
 #cgo LDFLAGS: -Wl,--wrap=helper_xvtdivsp -Wl,--wrap=helper_xvtsqrtdp -Wl,--wrap=helper_xvtsqrtsp -Wl,--wrap=helper_xvtstdcdp
 #cgo LDFLAGS: -Wl,--wrap=helper_xvtstdcsp -Wl,--wrap=helper_yield_arm
 #cgo LDFLAGS: -Wl,--wrap=helper_pcmpestri_xmm_x86_64 -Wl,--wrap=helper_pcmpestrm_xmm_x86_64
+#cgo LDFLAGS: -Wl,--wrap=cpu_ldub_code_x86_64 -Wl,--wrap=tcg_gen_op2_x86_64
 #cgo LDFLAGS: -Wl,--wrap=helper_pcmpistri_xmm_x86_64 -Wl,--wrap=helper_pcmpistrm_xmm_x86_64
 #cgo LDFLAGS: -Wl,--wrap=qemu_clock_get_ns -Wl,--wrap=qemu_guest_getrandom -Wl,--wrap=tb_gen_code_aarch64
 #cgo LDFLAGS: -Wl,--wrap=tb_gen_code_arm -Wl,--wrap=tb_gen_code_ppc -Wl,--wrap=tb_gen_code_ppc64

@@ -36,6 +36,12 @@ func x86Insns() []insnCase {
 		{"out %ax,$0x70", "\x66\xe7\x70", Stop{Kind: KindInOut}},
 		{"out %eax,(%dx)", "\xef", Stop{Kind: KindInOut}},
 		{"syscall", "\x0f\x05", Stop{Kind: KindSyscallInsn}},
+		{"vzeroupper", "\xc5\xf8\x77", Stop{Kind: KindInvalid}},
+		{"vaddps %xmm1,%xmm1,%xmm0", "\xc5\xf0\x58\xc1", Stop{Kind: KindInvalid}},
+		{"vaddps %fs:(%rdx),%xmm1,%xmm0", "\x64\xc5\xf0\x58\x02", Stop{Kind: KindInvalid}},
+		{"vpshufb %xmm1,%xmm1,%xmm0", "\xc4\xe2\x71\x00\xc1", Stop{Kind: KindInvalid}},
+		{"bzhi %ecx,%edx,%eax", "\xc4\xe2\x70\xf5\xc2", Stop{Kind: KindInvalid}},
+		{"vpalignr $1,%xmm1,%xmm1,%xmm0", "\xc4\xe3\x71\x0f\xc1\x01", Stop{Kind: KindInvalid}},
 	}
 }
 

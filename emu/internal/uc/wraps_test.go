@@ -25,7 +25,7 @@ func TestWraps(t *testing.T) {
 	flags := strings.Fields(run("pkg-config", "--cflags", "unicorn"))
 	dir := t.TempDir()
 	var objects []string
-	for _, name := range []string{"shim", "float", "floatx86", "textx86"} {
+	for _, name := range []string{"shim", "float", "floatx86", "textx86", "vexx86"} {
 		o := filepath.Join(dir, name+".o")
 		run("gcc", slices.Concat(flags, []string{"-c", "-DUTEMU_STATIC", "-o", o, name + ".c"})...)
 		objects = append(objects, o)
