@@ -7,6 +7,7 @@ import (
 
 	"github.com/utemu/utemu/emu"
 	"github.com/utemu/utemu/emu/arch"
+	"github.com/utemu/utemu/internal/disasm"
 )
 
 // EngineVersion is the version of the libunicorn in use.
@@ -20,7 +21,8 @@ func (m *Machine) Stock() (bool, string) { return m.proc.CPU().Stock() }
 func (m *Machine) CoreError() error { return m.kernel.CoreError() }
 
 // Explain says in one line how a guest was killed: by which signal, where,
-// which address it wanted, and whether it left a core file.
+// which address it wanted or which instruction is none, and whether it left a
+// core file.
 func (m *Machine) Explain(s emu.Status) string {
 	name := unix.SignalName(s.Signal)
 	if name == "" {
@@ -29,6 +31,9 @@ func (m *Machine) Explain(s emu.Status) string {
 	how := "killed by " + name
 	if f := s.Fault; f != nil {
 		how += fmt.Sprintf(": %s at %s", cause(f), m.Where(f.PC))
+		if i := f.Insn; i.Len > 0 {
+			how += ": " + disasm.DecodeIT(disasm.ISA(m.proc.Arch.ISA(i.State)), i.PC, i.Bytes(), i.IT, nil).Text
+		}
 	}
 	if s.Core {
 		how += " (core dumped)"

@@ -42,7 +42,7 @@ type Model struct {
 	HWCap2   uint64 // AT_HWCAP2
 	Platform string // AT_PLATFORM
 	Machine  string // utsname.machine
-	CPUInfo  string // the model's lines in /proc/cpuinfo
+	CPUInfo  string // the model's lines in /proc/cpuinfo, whole once a CPU of it has booted
 }
 
 // Model finds a CPU model by name, the default one for "".

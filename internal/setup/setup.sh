@@ -44,7 +44,7 @@ packages() {
 	log=$(mktemp)
 	for try in 1 2 3; do
 		# shellcheck disable=SC2086 # words are wanted
-		if { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $need; } >"$log" 2>&1 </dev/null; then
+		if { $sudo apt-get update -qq; DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $need; } >"$log" 2>&1 </dev/null; then
 			rm -f "$log"
 			return 0
 		fi

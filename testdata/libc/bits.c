@@ -12,7 +12,31 @@ static uint64_t next(void)
 }
 
 #if defined __x86_64__ || defined __i386__
+#include <cpuid.h>
 #include <immintrin.h>
+
+/* /proc/cpuinfo tells of the features that CPUID tells of. */
+static int flags(void)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} ecx[] = {{" pni ", 0}, {" pclmulqdq ", 1}, {" ssse3 ", 9}, {" cx16 ", 13}, {" sse4_1 ", 19}, {" sse4_2 ", 20}, {" movbe ", 22}, {" popcnt ", 23}, {" aes ", 25}};
+	static char line[1 << 14];
+	unsigned a, b, c, d;
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	if (f == NULL)
+		return 0;
+	while (fgets(line, sizeof line, f) && strncmp(line, "flags", 5))
+		;
+	fclose(f);
+	*strchr(line, '\n') = ' ';
+	__cpuid(1, a, b, c, d);
+	for (unsigned i = 0; i < sizeof ecx / sizeof *ecx; i++)
+		if ((strstr(line, ecx[i].name) != NULL) != (c >> ecx[i].bit & 1))
+			return 0;
+	return 1;
+}
 
 static int has(const char *what)
 {
@@ -51,6 +75,8 @@ __attribute__((target("bmi,bmi2"))) static uint32_t fields_bmi(uint32_t v, uint3
 	return _bzhi_u32(v, v & 63) ^ _pdep_u32(v, ~low) ^ _pext_u32(low - 1, v) ^ carry ^ _bextr_u32(v, 16, 255);
 }
 #else
+static int flags(void) { return 1; }
+
 static int has(const char *what) { return what != NULL; }
 
 static int count(uint32_t v)
@@ -101,6 +127,7 @@ int main(void)
 {
 	uint64_t sum = 0, out[2];
 	CHECK(has("popcnt") && has("pclmul"));
+	CHECK(flags());
 	for (int i = 0; i < 2000; i++) {
 		uint64_t a = next(), b = next();
 		multiply(a, b, out);

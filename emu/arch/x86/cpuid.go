@@ -76,6 +76,7 @@ func fixCPUID(b arch.Bare, m *arch.Model, at uint64, long bool) error {
 		}
 		return a, nil
 	}
+	answers := map[uint32][4]uint32{}
 	l0, err := ask(0)
 	if err != nil {
 		return err
@@ -102,7 +103,9 @@ func fixCPUID(b arch.Bare, m *arch.Model, at uint64, long bool) error {
 		if err := b.SetCPUID(l.leaf, l.sub, a); err != nil {
 			return fmt.Errorf("x86: cpuid %#x: %w", l.leaf, err)
 		}
+		answers[l.leaf] = a
 	}
+	tellFlags(m, answers)
 	return nil
 }
 

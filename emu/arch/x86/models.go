@@ -12,13 +12,6 @@ import (
 // with SSE2 has, without SYSENTER, whose kernel side does not exist here.
 const hwcap = 0x078bf3fd
 
-// hwcapNames are the names of EDX's bits in /proc/cpuinfo.
-var hwcapNames = [32]string{
-	0: "fpu", 2: "de", 3: "pse", 4: "tsc", 5: "msr", 6: "pae", 7: "mce", 8: "cx8", 9: "apic",
-	12: "mtrr", 13: "pge", 14: "mca", 15: "cmov", 16: "pat", 17: "pse36", 19: "clflush",
-	23: "mmx", 24: "fxsr", 25: "sse", 26: "sse2",
-}
-
 const (
 	vendorAMD   = "AuthenticAMD"
 	vendorIntel = "GenuineIntel"
@@ -75,19 +68,13 @@ func models(first, platform string, long bool) []arch.Model {
 	return l
 }
 
+// cpuinfo is what show_cpuinfo of arch/x86/kernel/cpu/proc.c prints of what
+// depends on the model and not on the machine, with the flags that all have.
 func (d def) cpuinfo(long bool) string {
-	var flags []string
-	for i, n := range hwcapNames {
-		if hwcap>>i&1 != 0 && n != "" {
-			flags = append(flags, n)
-		}
-	}
 	sizes := "36 bits physical, 32 bits virtual"
 	if long {
-		flags = append(flags, "syscall", "nx", "lm")
 		sizes = "40 bits physical, 48 bits virtual"
 	}
-	flags = append(flags, "pni")
 	var b strings.Builder
 	for _, l := range []struct{ k, v string }{
 		{"processor\t", "0"},
@@ -96,10 +83,13 @@ func (d def) cpuinfo(long bool) string {
 		{"model\t\t", fmt.Sprint(d.model)},
 		{"model name\t", d.text},
 		{"stepping\t", fmt.Sprint(d.stepping)},
+		{"cpu MHz\t\t", "1000.000"}, // of the time stamp counter
+		{"cache size\t", "512 KB"},
 		{"fpu\t\t", "yes"},
 		{"fpu_exception\t", "yes"},
 		{"wp\t\t", "yes"},
-		{"flags\t\t", strings.Join(flags, " ")},
+		{"flags\t\t", basicFlags},
+		{"bogomips\t", "2000.00"},
 		{"clflush size\t", "64"},
 		{"cache_alignment\t", "64"},
 		{"address sizes\t", sizes},

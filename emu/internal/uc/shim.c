@@ -44,14 +44,19 @@ static void mark(struct ue *e, uint64_t page, void (*flush)(void *, uint64_t), v
 	flush(cpu, page << e->shift);
 }
 
-static uint64_t timebase(void)
+static uint64_t now(void)
 {
 	uint64_t ns;
-	if (!ue_now_ns(&ns)) {
-		struct timespec t;
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		ns = (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-	}
+	if (ue_now_ns(&ns))
+		return ns;
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static uint64_t timebase(void)
+{
+	uint64_t ns = now();
 	// 512 MHz, as POWER machines have and /proc/cpuinfo tells.
 	return ns / 1000000000 * 512000000 + ns % 1000000000 * 64 / 125;
 }
@@ -427,11 +432,7 @@ uint64_t NAME(helper_load_tbu_ppc64)(void *env) { return timebase() >> 32; }
 // libraries of 2.1 hide two of these functions and so call their own.
 
 REAL(uint64_t, cpu_get_tsc_x86_64, (void *));
-uint64_t NAME(cpu_get_tsc_x86_64)(void *env)
-{
-	uint64_t ns;
-	return ue_now_ns(&ns) ? ns : real_cpu_get_tsc_x86_64(env);
-}
+uint64_t NAME(cpu_get_tsc_x86_64)(void *env) { return now(); } // 1 GHz, as /proc/cpuinfo tells
 
 REAL(int64_t, qemu_clock_get_ns, (int));
 int64_t NAME(qemu_clock_get_ns)(int type)
