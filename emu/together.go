@@ -95,4 +95,6 @@ func (s *Space) Atomically(f func() error) error {
 }
 
 // shares tells whether others may have what is written to the mapping.
-func (v *VMA) shares() bool { return v.Flags&MapShared != 0 && v.File != nil && v.Prot&arch.Write != 0 }
+func (v *VMA) shares() bool {
+	return v.Flags&MapShared != 0 && (v.File != nil || v.Shm&SegmentShm != 0) && v.Prot&arch.Write != 0
+}

@@ -48,13 +48,17 @@ type VMA struct {
 	Name      string   // "[heap]", "[stack]", ... where there is no file
 	File      *Backing // nil for anonymous memory
 	Off       int64    // in File, or in Shm's memory, of Addr
-	// Shm tells shared anonymous memory from other such memory, also in a copy
-	// that Fork made; 0 for other mappings. Map sets it.
+	// Shm tells shared memory without a file from other such memory, also in a
+	// copy that Fork made; 0 for other mappings. Map sets it for anonymous
+	// memory; that of a System V segment is SegmentShm and the segment's id.
 	Shm uint64
 
 	// Reserved without memory of the host behind it: never accessible so far.
 	bare bool
 }
+
+// SegmentShm is in VMA.Shm of memory that others may attach as well.
+const SegmentShm = 1 << 63
 
 // Size is the length of the mapping in bytes.
 func (v *VMA) Size() uint64 { return v.End - v.Addr }

@@ -15,7 +15,7 @@ import (
 type futexKey struct {
 	space    *emu.Space
 	dev, ino uint64
-	shm      uint64 // of shared anonymous memory
+	shm      uint64 // of shared memory without a file
 	off      uint64
 }
 
@@ -110,22 +110,23 @@ func (f *futexes) wake(key futexKey, n int, bitset uint32) (woken uint64) {
 	return woken
 }
 
-// requeue wakes up to n waiters of a futex and lets up to m others wait on to.
-func (f *futexes) requeue(from, to futexKey, n, m int) (woken, moved uint64) {
-	woken = f.wake(from, n, ^uint32(0))
+// requeue wakes up to n waiters of a futex and lets up to m others wait on to;
+// the result is how many these are together.
+func (f *futexes) requeue(from, to futexKey, n, m int) uint64 {
+	done := f.wake(from, n, ^uint32(0))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, w := range slices.Clone(f.queue[from]) {
-		if m <= 0 || from == to {
+		if m <= 0 {
 			break
 		}
 		f.remove(w)
 		w.key = to
 		f.queue[to] = append(f.queue[to], w)
-		moved++
+		done++
 		m--
 	}
-	return woken, moved
+	return done
 }
 
 // await waits until w is woken, until the end of the wait, or for a signal;

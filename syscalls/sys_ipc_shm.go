@@ -69,7 +69,7 @@ func (c *Ctx) shmat(id int, addr uint64, flags int) (uint64, error) {
 		return 0, err
 	}
 	v := emu.VMA{Addr: addr, End: addr + size, Prot: arch.Read | arch.Write, Flags: emu.MapShared | emu.MapFixedName,
-		Name: fmt.Sprintf("/SYSV%08x (deleted)", uint32(ds.Perm.Key))}
+		Shm: emu.SegmentShm | uint64(id), Name: fmt.Sprintf("/SYSV%08x (deleted)", uint32(ds.Perm.Key))}
 	if flags&unix.SHM_RDONLY != 0 {
 		v.Prot = arch.Read
 	}

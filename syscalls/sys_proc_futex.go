@@ -188,11 +188,7 @@ func (c *Ctx) futexRequeue(f futexCall, cmd int) (uint64, error) {
 		})
 		return n, err
 	}
-	woken, moved := c.K.futexes.requeue(from, to, int(int32(f.val)), int(int32(f.timeout)))
-	if cmd == futexRequeue {
-		return woken, nil
-	}
-	return woken + moved, nil
+	return c.K.futexes.requeue(from, to, int(int32(f.val)), int(int32(f.timeout))), nil
 }
 
 // futexWakeOp does the operation on the second word that val3 encodes, and

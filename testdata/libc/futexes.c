@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -268,6 +269,59 @@ static void across(int *a)
 	*a = 0;
 }
 
+static void *rests(void *word) { return (void *)futex(word, FUTEX_WAIT, 0, NULL, NULL, 0); }
+
+/* segments has futexes in System V memory: each segment's words are its own,
+ * wherever it is attached. */
+static void segments(void)
+{
+	enum { STEP = 1 << 16 };
+	char *room = mmap(NULL, 8 * STEP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(room != MAP_FAILED);
+	room = (char *)(((uintptr_t)room + STEP - 1) & -STEP);
+	int id[2], *at[3];
+	for (int i = 0; i < 3; i++) {
+		if (i < 2)
+			MUST((id[i] = shmget(IPC_PRIVATE, 8192, IPC_CREAT | 0600)) >= 0);
+		MUST((at[i] = shmat(id[i % 2], room + 2 * i * STEP, SHM_REMAP)) == (void *)(room + 2 * i * STEP));
+	}
+	MUST(mprotect(at[2], 4096, PROT_READ) == 0); /* its second page is a mapping of its own */
+	pthread_t t;
+	MUST(pthread_create(&t, NULL, rests, at[0] + 1024) == 0);
+	while (futex(at[0] + 1024, FUTEX_REQUEUE, 0, (void *)1, at[0], 0) == 0)
+		sched_yield();
+	CHECK(futex(at[0], FUTEX_REQUEUE, 0, (void *)1, at[0] + 1024, 0) == 1);
+	CHECK(futex(at[1] + 1024, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+	CHECK(futex(at[0], FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+	CHECK(futex(at[2] + 1024, FUTEX_WAKE, 1, NULL, NULL, 0) == 1);
+	MUST(pthread_join(t, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		MUST(shmdt(at[i]) == 0 && (i == 2 || shmctl(id[i], IPC_RMID, NULL) == 0));
+}
+
+/* attached has two processes add to words of a segment that each has attached
+ * for itself. */
+static void attached(void)
+{
+	enum { N = 1000000 };
+	int id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600), st;
+	MUST(id >= 0);
+	pid_t p = fork();
+	MUST(p >= 0);
+	int *a = shmat(id, NULL, 0);
+	MUST(a != (void *)-1);
+	__atomic_fetch_add(a, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(a, __ATOMIC_SEQ_CST) != 2) /* both are there */
+		sched_yield();
+	for (int i = 0; i < N; i++)
+		__atomic_fetch_add(a + 1, 1, __ATOMIC_SEQ_CST);
+	if (p == 0)
+		_exit(0);
+	MUST(waitpid(p, &st, 0) == p);
+	CHECK(st == 0 && a[1] == 2 * N);
+	MUST(shmctl(id, IPC_RMID, NULL) == 0 && shmdt(a) == 0);
+}
+
 static void *tick(void *arg)
 {
 	pthread_barrier_wait(arg);
@@ -297,6 +351,7 @@ static void many(void)
 int main(int argc, char **argv)
 {
 	enter(argc, argv);
+	attached(); /* before it has other memory in common with a child */
 	simple();
 	waking();
 	requeue();
@@ -314,6 +369,7 @@ int main(int argc, char **argv)
 	m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096);
 	MUST(m != MAP_FAILED);
 	across((int *)(m + 16));
+	segments();
 	many();
 	return done();
 }
