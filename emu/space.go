@@ -69,6 +69,9 @@ func (s *Space) VMAs(f func(v *VMA) bool) {
 	}
 }
 
+// Count is how many mappings there are.
+func (s *Space) Count() int { return len(s.list) }
+
 // Find returns the mapping that holds addr, or nil.
 func (s *Space) Find(addr uint64) *VMA { return s.list.find(addr) }
 

@@ -1,6 +1,11 @@
 package syscalls
 
 import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/utemu/utemu/emu"
@@ -54,6 +59,28 @@ func (c *Ctx) pages(n uint64) uint64 { return c.A.Addr(n+pageMask) &^ pageMask }
 func (c *Ctx) inUser(addr, size uint64) bool {
 	top := c.A.Start.TaskSize
 	return size <= top && addr <= top-size
+}
+
+// maxMaps is how many mappings a process may have: the host's vm.max_map_count,
+// as it was when first asked for, or its default.
+var maxMaps = sync.OnceValue(func() int {
+	b, err := os.ReadFile("/proc/sys/vm/max_map_count")
+	if n, e := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && e == nil {
+		return n
+	}
+	return 65530
+})
+
+// parted are the mappings within which [addr,addr+size) begins and ends, so
+// that a change of it makes more of them; nil where a border is there already.
+func (c *Ctx) parted(addr, size uint64) (first, last *emu.VMA) {
+	if first = c.Space().Find(addr); first != nil && first.Addr == addr {
+		first = nil
+	}
+	if last = c.Space().Find(addr + size - 1); last != nil && last.End == addr+size {
+		last = nil
+	}
+	return first, last
 }
 
 // covered tells whether all of [addr,addr+size) is mapped.
@@ -139,6 +166,9 @@ func (c *Ctx) mmap(m mmapArgs) (uint64, error) {
 	}
 	if c.A.Addr(m.off>>12+size>>12) < m.off>>12 {
 		return 0, unix.EOVERFLOW
+	}
+	if c.Space().Count() > maxMaps() {
+		return 0, unix.ENOMEM
 	}
 	addr, err := c.mmapAddr(m.addr, size, m.flags, host)
 	if err != nil {
@@ -339,6 +369,9 @@ func sysMunmap(c *Ctx) (uint64, error) {
 	if addr&pageMask != 0 || !c.inUser(addr, n) || size == 0 {
 		return 0, unix.EINVAL
 	}
+	if first, last := c.parted(addr, size); first != nil && first == last && c.Space().Count() >= maxMaps() {
+		return 0, unix.ENOMEM
+	}
 	return 0, c.Space().Unmap(addr, size)
 }
 
@@ -378,7 +411,14 @@ func (c *Ctx) mprotect(addr, n, prot uint64) (uint64, error) {
 		size += addr - v.Addr
 		addr = v.Addr
 	}
-	return 0, c.Space().Protect(addr, size, c.protection(prot))
+	to := c.protection(prot)
+	if c.Space().Count() >= maxMaps() {
+		first, last := c.parted(addr, size)
+		if first != nil && first.Prot != to || last != nil && last.Prot != to {
+			return 0, unix.ENOMEM
+		}
+	}
+	return 0, c.Space().Protect(addr, size, to)
 }
 
 func sysPkeyMprotect(c *Ctx) (uint64, error) {

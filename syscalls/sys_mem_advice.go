@@ -18,6 +18,8 @@ func sysMsync(c *Ctx) (uint64, error) {
 		return 0, nil
 	case size == 0 || !c.inUser(addr, size):
 		return 0, unix.ENOMEM
+	case flags&unix.MS_INVALIDATE != 0 && c.lockedIn(addr, addr+size) != 0:
+		return 0, unix.EBUSY
 	}
 	if err := c.Space().Sync(addr, size, flags); err != nil {
 		return 0, err

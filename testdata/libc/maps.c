@@ -135,11 +135,35 @@ static void locks(void)
 		_exit(lockedKB());
 	CHECK(waitpid(c, &st, 0) == c && st == 0);
 	CHECK(munlock(p + PAGE, PAGE) == 0 && lockedKB() == 8);
+	ERR(EBUSY, msync(p, 4 * PAGE, MS_SYNC | MS_INVALIDATE));
+	CHECK(msync(p, 4 * PAGE, MS_SYNC) == 0 && msync(p + PAGE, PAGE, MS_ASYNC | MS_INVALIDATE) == 0);
 	char *q = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
 	CHECK(q != MAP_FAILED && lockedKB() == 12);
 	CHECK(munlockall() == 0 && lockedKB() == 0);
 	ERR(ENOMEM, mlock((char *)0x1000, PAGE));
 	ERR(EINVAL, mlockall(0));
+}
+
+/* most makes as many mappings as the kernel allows, if that does not take too
+ * long. */
+static void most(void)
+{
+	long max = 0, n = 0;
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "r");
+	MUST(f != NULL && fscanf(f, "%ld", &max) == 1 && fclose(f) == 0);
+	size_t room = (max <= 100000 ? max : 0) * 4 * PAGE + 4 * PAGE;
+	char *base = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p = base;
+	MUST(base != MAP_FAILED && munmap(base, room) == 0);
+	for (; p < base + room; p += 4 * PAGE, n++)
+		if (mmap(p, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p)
+			break;
+	int full = errno == ENOMEM && n < max;
+	p -= 4 * PAGE;
+	int e = munmap(p + PAGE, PAGE) ? errno : 0, e2 = mprotect(p + PAGE, PAGE, PROT_READ) ? errno : 0;
+	MUST(munmap(p, PAGE) == 0 && munmap(base, PAGE) == 0);
+	int all = mprotect(p + PAGE, 2 * PAGE, PROT_READ) == 0;
+	MUST(munmap(base, room) == 0);
+	CHECK(all && (max > 100000 || full && e == ENOMEM && e2 == ENOMEM));
 }
 
 int main(int argc, char **argv)
@@ -151,5 +175,6 @@ int main(int argc, char **argv)
 	many();
 	hole();
 	locks();
+	most();
 	return done();
 }
