@@ -138,6 +138,7 @@ func (c *Ctx) run(r *Row) (uint64, error) {
 		ts.held[i] = nil
 	}
 	ts.held = ts.held[:0]
+	asyncFiles.settle()
 	return v, c.settle(r.Name, err)
 }
 

@@ -1,8 +1,10 @@
 package syscalls
 
 import (
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +41,10 @@ type fileEvents struct {
 
 	mu    sync.Mutex
 	files map[int]watchedFile // by the host's descriptor
+	some  atomic.Bool         // there are any
+
+	turn sync.Mutex    // of those in settle
+	mark chan struct{} // told that the signal of settle has come
 }
 
 type watchedFile struct {
@@ -46,7 +52,7 @@ type watchedFile struct {
 	k *Kernel
 }
 
-var asyncFiles = fileEvents{files: map[int]watchedFile{}}
+var asyncFiles = fileEvents{files: map[int]watchedFile{}, mark: make(chan struct{})}
 
 // watch has the host tell of a file.
 func (e *fileEvents) watch(k *Kernel, f *File) error {
@@ -68,7 +74,24 @@ func (e *fileEvents) watch(k *Kernel, f *File) error {
 		return err
 	}
 	e.files[f.Host] = watchedFile{f, k}
+	e.some.Store(true)
 	return nil
+}
+
+// settle returns when the guests have the signals that the host has sent so
+// far: what a system call causes is there before it returns. The host keeps
+// the order of signals of one number.
+func (e *fileEvents) settle() {
+	if !e.some.Load() {
+		return
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	si := hostSigio{signo: int32(fileSignal), code: siQueue}
+	_, _, err := unix.Syscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(os.Getpid()), uintptr(e.tid), uintptr(fileSignal), uintptr(unsafe.Pointer(&si)), 0, 0)
+	if err == 0 { // else too many wait, and it is SIGIO that comes
+		<-e.mark
+	}
 }
 
 // forget is called before the host's descriptor of a file is closed.
@@ -77,6 +100,7 @@ func (e *fileEvents) forget(f *File) {
 	defer e.mu.Unlock()
 	if e.files[f.Host].f == f {
 		delete(e.files, f.Host)
+		e.some.Store(len(e.files) > 0)
 	}
 }
 
@@ -107,6 +131,10 @@ func (e *fileEvents) serve(tid chan<- int) {
 		}
 		switch unix.Signal(si.signo) {
 		case fileSignal:
+			if si.code == siQueue {
+				e.mark <- struct{}{}
+				continue
+			}
 			e.mu.Lock()
 			w := e.files[int(si.fd)]
 			e.mu.Unlock()

@@ -154,6 +154,16 @@ static void notifies(void)
 	put("dir/new", "");
 	siginfo_t si = take();
 	CHECK(si.si_signo == SIGRTMIN + 2 && si.si_fd == fd);
+	/* What a call causes is there when it returns. */
+	CHECK(fcntl(fd, F_NOTIFY, DN_ATTRIB | DN_MULTISHOT) == 0);
+	int late = 0;
+	for (int i = 0; i < 300; i++) {
+		sigset_t now;
+		MUST(chmod("dir/new", 0600 + i % 8) == 0 && sigpending(&now) == 0);
+		late += !sigismember(&now, SIGRTMIN + 2);
+		MUST(take().si_signo == SIGRTMIN + 2);
+	}
+	CHECK(late == 0);
 	close(fd);
 }
 
