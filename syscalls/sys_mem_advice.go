@@ -94,17 +94,25 @@ func (c *Ctx) allows(addr, size uint64, advice int) (err error) {
 		if v.End <= addr || v.Addr >= addr+size {
 			return v.Addr < addr+size
 		}
-		anon := v.File == nil && v.Flags&emu.MapShared == 0
+		anon, locked := v.File == nil && v.Flags&emu.MapShared == 0, v.Flags&emu.MapLocked != 0
 		switch advice {
-		case unix.MADV_FREE, unix.MADV_WIPEONFORK:
+		case unix.MADV_DONTNEED, unix.MADV_COLD, unix.MADV_PAGEOUT:
+			if locked {
+				err = unix.EINVAL
+			}
+		case unix.MADV_FREE:
+			if !anon || locked {
+				err = unix.EINVAL
+			}
+		case unix.MADV_WIPEONFORK:
 			if !anon {
 				err = unix.EINVAL
 			}
 		case unix.MADV_REMOVE:
 			switch {
-			case v.File == nil && v.Flags&emu.MapShared == 0:
+			case anon, locked:
 				err = unix.EINVAL
-			case v.Flags&emu.MapShared == 0 || v.Prot&arch.Write == 0:
+			case v.Flags&emu.MapShared == 0 || v.File != nil && v.File.Max&arch.Write == 0:
 				err = unix.EACCES
 			}
 		case unix.MADV_POPULATE_READ:

@@ -135,6 +135,21 @@ static void locks(void)
 		_exit(lockedKB());
 	CHECK(waitpid(c, &st, 0) == c && st == 0);
 	CHECK(munlock(p + PAGE, PAGE) == 0 && lockedKB() == 8);
+	int advices[] = {MADV_DONTNEED, MADV_FREE, MADV_REMOVE, 20 /* MADV_COLD */, 21 /* MADV_PAGEOUT */};
+	for (unsigned i = 0; i < sizeof advices / sizeof *advices; i++)
+		ERR(EINVAL, madvise(p, PAGE, advices[i]));
+	CHECK(madvise(p + PAGE, PAGE, MADV_DONTNEED) == 0 && madvise(p, PAGE, 24 /* MADV_DONTNEED_LOCKED */) == 0);
+	char path[40];
+	int fd = memfd_create("shared", 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int ro = open(path, O_RDONLY);
+	MUST(ro >= 0 && write(fd, "text", 4) == 4);
+	char *w = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), *r = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ro, 0);
+	CHECK(w[0] == 't' && r[0] == 't');
+	ERR(EACCES, madvise(r, PAGE, MADV_REMOVE));
+	CHECK(madvise(w, PAGE, MADV_REMOVE) == 0 && w[0] == 0 && r[0] == 0);
+	close(fd);
+	close(ro);
 	ERR(EBUSY, msync(p, 4 * PAGE, MS_SYNC | MS_INVALIDATE));
 	CHECK(msync(p, 4 * PAGE, MS_SYNC) == 0 && msync(p + PAGE, PAGE, MS_ASYNC | MS_INVALIDATE) == 0);
 	char *q = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
