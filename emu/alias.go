@@ -10,9 +10,9 @@ import "github.com/utemu/utemu/emu/arch"
 // writable view unknown.
 
 // aliases calls f for the parts of other mappings that show the same bytes as
-// [addr,end) of v.
+// [addr,end) of v. Where no such code is there are none that matter.
 func (s *Space) aliases(v *VMA, addr, end uint64, f func(w *VMA, addr, end uint64)) {
-	if v.File == nil || v.Flags&MapShared == 0 {
+	if v.File == nil || v.Flags&MapShared == 0 || !s.codeShared {
 		return
 	}
 	lo := v.Off + int64(addr-v.Addr)

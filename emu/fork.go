@@ -37,7 +37,7 @@ func (s *Space) Fork() (*Space, error) {
 		c.used += w.cost()
 		c.list = append(c.list, &w)
 	}
-	c.shared = s.shared
+	c.shared, c.codeShared = s.shared, s.codeShared
 	return c, nil
 }
 

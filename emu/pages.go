@@ -117,7 +117,7 @@ func (s *Space) Attach(v VMA, f func(host unsafe.Pointer) error) error {
 	}
 	s.used += v.cost()
 	s.gen++
-	s.shared = s.shared || v.shares()
+	s.noteShared(&v)
 	s.list.insert(&v)
 	s.regions.added(s, v.Addr, v.End, v.Prot)
 	return nil

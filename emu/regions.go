@@ -92,9 +92,10 @@ func (r *regions) written(s *Space, addr, end uint64) {
 	s.aliasWritten(addr, end)
 }
 
-// known makes the accessible pages of [addr,end), all of one chunk and
-// protection class, known to the engine.
+// known makes the accessible pages of [addr,end) known to the engine, those
+// that it sees alike in one piece.
 func (r *regions) known(s *Space, addr, end uint64) error {
+	var next region // not told yet
 	for i := s.list.at(addr); i < len(s.list) && s.list[i].Addr < end; i++ {
 		v := s.list[i]
 		a, e := max(v.Addr, addr), min(v.End, end)
@@ -107,11 +108,22 @@ func (r *regions) known(s *Space, addr, end uint64) error {
 		if a >= e {
 			continue
 		}
-		if err := pieces(a, e, func(a, e uint64) error { return r.tell(s, a, e, s.engineProt(v)) }); err != nil {
+		prot := s.engineProt(v)
+		if next.end == a && next.prot == prot {
+			next.end = e
+			continue
+		}
+		if err := r.tellAll(s, next); err != nil {
 			return err
 		}
+		next = region{addr: a, end: e, prot: prot}
 	}
-	return nil
+	return r.tellAll(s, next)
+}
+
+// tellAll tells the engine of a region, chunk by chunk.
+func (r *regions) tellAll(s *Space, g region) error {
+	return pieces(g.addr, g.end, func(a, e uint64) error { return r.tell(s, a, e, g.prot) })
 }
 
 // tell adds one region to the engine, joining it with its neighbours while
@@ -217,9 +229,26 @@ func (s *Space) tell(addr uint64, access arch.Prot) (bool, error) {
 	if ok, err := s.settleAlias(v, page, access); ok || err != nil {
 		return ok, err
 	}
-	lo := max(v.Addr, page&^(window-1))
-	hi := min(v.End, page&^(window-1)+window)
+	lo, hi := s.around(page)
 	return true, s.regions.known(s, lo, hi)
+}
+
+// around is what the engine is told of together with a page: the mappings next
+// to each other that it sees alike.
+func (s *Space) around(page uint64) (lo, hi uint64) {
+	i := s.list.at(page)
+	v := s.list[i]
+	first, last := page&^(window-1), page&^(window-1)+window
+	prot := s.engineProt(v)
+	like := func(w *VMA) bool { return !w.bare && s.engineProt(w) == prot }
+	lo, hi = v.Addr, v.End
+	for j := i - 1; lo > first && j >= 0 && s.list[j].End == lo && like(s.list[j]); j-- {
+		lo = s.list[j].Addr
+	}
+	for j := i + 1; hi < last && j < len(s.list) && s.list[j].Addr == hi && like(s.list[j]); j++ {
+		hi = s.list[j].End
+	}
+	return max(lo, first), min(hi, last)
 }
 
 // si_code values of asm-generic/siginfo.h.

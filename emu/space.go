@@ -34,6 +34,9 @@ type Space struct {
 
 	// shared: others have had or may have writable memory of the space.
 	shared bool
+
+	// codeShared: a file has been mapped shared and executable.
+	codeShared bool
 }
 
 // NewSpace makes an empty address space for a guest of architecture a.
@@ -167,7 +170,7 @@ func (s *Space) Map(v VMA) error {
 	}
 	s.used += cost
 	s.gen++
-	s.shared = s.shared || v.shares()
+	s.noteShared(&v)
 	w := v
 	s.list.insert(&w)
 	s.regions.added(s, v.Addr, v.End, v.Prot)
@@ -311,7 +314,7 @@ func (s *Space) reprotect(v *VMA, prot arch.Prot) error {
 	was := v.cost()
 	w := *v
 	w.Prot = prot
-	s.shared = s.shared || w.shares()
+	s.noteShared(&w)
 	if v.bare && prot != 0 {
 		w.bare = false
 	}

@@ -98,3 +98,9 @@ func (s *Space) Atomically(f func() error) error {
 func (v *VMA) shares() bool {
 	return v.Flags&MapShared != 0 && (v.File != nil || v.Shm&SegmentShm != 0) && v.Prot&arch.Write != 0
 }
+
+// noteShared is told of a mapping that is about to be.
+func (s *Space) noteShared(v *VMA) {
+	s.shared = s.shared || v.shares()
+	s.codeShared = s.codeShared || v.Flags&MapShared != 0 && v.File != nil && v.Prot&arch.Exec != 0
+}

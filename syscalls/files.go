@@ -40,8 +40,9 @@ type File struct {
 	ownMu sync.Mutex
 	owner owner
 
-	watchMu sync.Mutex
-	watches []watch // by epoll instances
+	watchMu  sync.Mutex
+	watches  []watch      // by epoll instances
+	watching atomic.Int32 // how many there are of others by this one
 
 	backMu sync.Mutex
 	backs  map[arch.Prot]*emu.Backing // what its last mappings have, which may be gone

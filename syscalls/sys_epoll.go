@@ -43,6 +43,7 @@ func (f *File) watch(ep *File, op, fd int, ev *unix.EpollEvent) error {
 	if op == unix.EPOLL_CTL_DEL && err == nil {
 		f.watches = slices.Delete(f.watches, i, i+1)
 		f.closeWatch(host)
+		ep.watching.Add(-1)
 	}
 	return err
 }
@@ -72,6 +73,7 @@ func (f *File) addWatch(ep *File, fd int, ev *unix.EpollEvent) error {
 		return err
 	}
 	f.watches = append(f.watches, watch{ep, fd, host})
+	ep.watching.Add(1)
 	return nil
 }
 
@@ -87,6 +89,7 @@ func (f *File) unwatch() {
 	defer f.watchMu.Unlock()
 	for _, w := range f.watches {
 		f.closeWatch(w.host)
+		w.ep.watching.Add(-1)
 	}
 	f.watches = nil
 }
@@ -133,8 +136,9 @@ func sysEpollCtl(c *Ctx) (uint64, error) {
 	return 0, f.watch(ep, op, fd, &ev)
 }
 
-// epollMax bounds the events of one wait; more wait for the next.
-const epollMax = 4096
+// epollMax bounds the events of one wait on an instance that watches no more
+// than that, as far as is known of one from outside.
+const epollMax = 256
 
 func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error) {
 	f, err := c.file(fd)
@@ -145,12 +149,13 @@ func (c *Ctx) epollWait(fd int, at uint64, count int, t timeout) (uint64, error)
 	if count <= 0 || count > (1<<31-1)/size {
 		return 0, unix.EINVAL
 	}
-	if err := c.writable(at, uint64(min(count, epollMax)*size)); err != nil {
+	most := min(count, max(epollMax, int(f.watching.Load())))
+	if err := c.writable(at, uint64(most*size)); err != nil {
 		return 0, err
 	}
 	c.showAll()
 	c.noteOutside(f)
-	evs := make([]unix.EpollEvent, min(count, epollMax))
+	evs := make([]unix.EpollEvent, most)
 	n, err := unix.EpollWait(f.Host, evs, 0)
 	if err == nil && n == 0 && c.T.Schedule() == nil {
 		n, err = c.epollSleep(f, evs, t)

@@ -74,7 +74,7 @@ func (p *Process) setLimit(res int, l unix.Rlimit, any bool) error {
 // noFile is the limit of open files that this process was started with. The
 // host counts what all guests have open, and files of this process's own: from
 // then on its limit is what the host allows. Where that is not more, the guest's
-// is less, so that it meets its own first.
+// is less, and how far it may raise it, so that it meets its own first.
 var noFile = sync.OnceValue(func() unix.Rlimit {
 	var l unix.Rlimit
 	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &l); err != nil {
@@ -87,7 +87,8 @@ var noFile = sync.OnceValue(func() unix.Rlimit {
 		// Not by package unix, which would have other children keep it.
 		to := &unix.Rlimit{Cur: most, Max: most}
 		if _, _, e := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(to)), 0, 0, 0); e == 0 {
-			l.Cur = min(l.Cur, most-min(ownFiles, most/4))
+			most -= min(ownFiles, most/4)
+			l.Cur, l.Max = min(l.Cur, most), min(l.Max, most)
 			break
 		}
 	}

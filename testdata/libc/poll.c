@@ -78,6 +78,31 @@ static void selects(void)
 	CHECK(poll(NULL, 0, 15) == 0 && now() - t >= 15000000);
 }
 
+/* One wait tells of all that is ready. */
+static void many_epolled(void)
+{
+	enum { N = 400 };
+	int e = epoll_create1(0), c = eventfd(1, 0), fd[N], seen = 0;
+	static struct epoll_event out[N + 8];
+	static char told[N];
+	MUST(e >= 0 && c >= 0);
+	for (int i = 0; i < N; i++) {
+		struct epoll_event ev = {EPOLLIN, {.u32 = i}};
+		MUST((fd[i] = dup(c)) >= 0 && epoll_ctl(e, EPOLL_CTL_ADD, fd[i], &ev) == 0);
+	}
+	CHECK(epoll_wait(e, out, N + 8, -1) == N);
+	for (int i = 0; i < N; i++)
+		told[out[i].data.u32 % N] = 1;
+	for (int i = 0; i < N; i++)
+		seen += told[i];
+	CHECK(seen == N);
+	for (int i = 0; i < N; i++)
+		MUST((i % 2 ? 0 : epoll_ctl(e, EPOLL_CTL_DEL, fd[i], NULL)) == 0 && close(fd[i]) == 0);
+	close(c);
+	CHECK(epoll_wait(e, out, N, 0) == 0);
+	close(e);
+}
+
 static void epolls(void)
 {
 	int p[2], e = epoll_create1(EPOLL_CLOEXEC);
@@ -175,6 +200,7 @@ int main(int argc, char **argv)
 	pipes();
 	selects();
 	epolls();
+	many_epolled();
 	events();
 	signals();
 	return done();
