@@ -173,7 +173,7 @@ type Fault struct {
 	Signal
 	PC     uint64    // of the instruction, or after it where the kernel reports it so
 	Access arch.Prot // of a memory fault: Read, Write or Exec, else 0
-	Insn   arch.Insn // what SIGILL killed a task for, if it can be read, else its Len is 0
+	Insn   arch.Insn // what SIGILL is for, if it can be read, else its Len is 0
 }
 
 // Status is how a task or process ended: Signal is 0 for an exit with Code.

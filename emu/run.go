@@ -292,6 +292,9 @@ func (t *Task) exception(e arch.Exception) error {
 	if e.Kind == arch.ExcMem {
 		f.Access = e.Access
 	}
+	if f.No == unix.SIGILL {
+		f.Insn, _ = cpu.arch.Decode(cpu, cpu, f.PC)
+	}
 	return t.kernel.Fault(t, f)
 }
 

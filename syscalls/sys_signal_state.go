@@ -425,9 +425,6 @@ func (k *Kernel) act(t *emu.Task, si sigInfo) error {
 	case stopping.has(si.No):
 		return p.stop(t, si.No)
 	}
-	if f := si.fault; f != nil && si.No == unix.SIGILL {
-		f.Insn, _ = t.Proc.Arch.Decode(t.CPU(), t.CPU(), f.PC)
-	}
 	k.end(t, emu.Status{Signal: si.No, Core: coring.has(si.No) && k.dump(t, &si), Fault: si.fault})
 	return nil
 }
