@@ -70,6 +70,9 @@ type Task struct {
 	asleep, readied bool
 	saved           cpuState
 
+	nice   atomic.Int32
+	credit float64 // slices that are left over from the turns before; under turns.mu
+
 	out atomic.Bool // in Outside or Sleep
 
 	// In a schedule: what the task waits for, nil if it can go on; whether that

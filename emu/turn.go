@@ -2,6 +2,7 @@ package emu
 
 import (
 	"bytes"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ type turns struct {
 	holder *Task
 	queue  []*Task
 	count  uint64 // turns that have begun
+	began  uint64 // count when more last saw a turn begin
 	ticks  bool   // tick runs
 
 	wanted atomic.Bool // the slice is over
@@ -151,13 +153,37 @@ func (q *turns) tick(last uint64) {
 			q.ticks = false
 			return
 		}
-		if q.count == last {
+		if q.count == last && !q.more() {
 			q.wanted.Store(true)
 			q.holder.Proc.Interrupt()
 		}
 		q.tick(q.count)
 	})
 }
+
+// mostSlices is how many slices a task has in a row at most.
+const mostSlices = 20
+
+// more tells whether the holder, which has had a slice, has another one before
+// the others. The nicest of those that wait has one; a task has 1.25 times as
+// many for each step of nice that it is below (sched_prio_to_weight).
+func (q *turns) more() bool {
+	t := q.holder
+	if q.began != q.count {
+		q.began = q.count
+		nicest := t.nice.Load()
+		for _, w := range q.queue {
+			nicest = max(nicest, w.nice.Load())
+		}
+		t.credit += min(math.Pow(1.25, float64(nicest-t.nice.Load())), mostSlices)
+	}
+	t.credit--
+	return t.credit >= 1
+}
+
+// SetNice sets how nice the task is to others of its CPU, as setpriority(2)
+// does; it begins with 0. Any goroutine may call it. A Schedule does not heed it.
+func (t *Task) SetNice(nice int) { t.nice.Store(int32(nice)) }
 
 // over tells whether the slice is.
 func (q *turns) over() bool {

@@ -139,6 +139,7 @@ func (c *Ctx) reschedule(ts *taskState, call func() unix.Errno) error {
 	nicer := s.nice != ts.sched.nice
 	ts.sched = s
 	if nicer {
+		ts.task.SetNice(s.nice)
 		k.beNice()
 	}
 	return nil

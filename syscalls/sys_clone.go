@@ -123,6 +123,7 @@ func (c *Ctx) clone(a cloneArgs) (uint64, error) {
 	ts.sched = sched
 	t, err := c.T.Clone(q.P, tid, func(t *emu.Task) error {
 		t.OS, ts.task = ts, t
+		t.SetNice(sched.nice)
 		return c.startRegs(t, a)
 	})
 	if err != nil {

@@ -125,6 +125,7 @@ func stateOf(t *emu.Task) *taskState {
 		ts = t.Proc.OS.(*Process).leader
 		ts.task = t
 		t.OS = ts
+		t.SetNice(ts.sched.nice)
 	}
 	return ts
 }
