@@ -70,6 +70,8 @@ type Task struct {
 	asleep, readied bool
 	saved           cpuState
 
+	ran, since atomic.Int64 // how long it has had turns, and when the one began that it has, 0 if none
+
 	nice   atomic.Int32
 	credit float64 // slices that are left over from the turns before; under turns.mu
 

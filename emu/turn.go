@@ -63,6 +63,19 @@ func (q *turns) enqueue(t *Task) {
 func (q *turns) begin(t *Task) {
 	q.holder = t
 	q.count++
+	t.since.Store(int64(time.Since(started)))
+}
+
+var started = time.Now().Add(-1) // so that no turn begins at 0
+
+// Ran is how long the task has had the turn of its CPU. Any goroutine may call
+// it. A task of a Schedule has Used instead.
+func (t *Task) Ran() time.Duration {
+	d := t.ran.Load()
+	if since := t.since.Load(); since != 0 {
+		d += int64(time.Since(started)) - since
+	}
+	return time.Duration(d)
 }
 
 // Ready ends the wait of a task that is in Sleep: it has it wait for its turn,
@@ -132,6 +145,7 @@ func (t *Task) release(forGood bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wanted.Store(false)
+	t.ran.Add(int64(time.Since(started)) - t.since.Swap(0))
 	if len(q.queue) == 0 {
 		q.holder = nil
 		return

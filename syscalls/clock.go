@@ -16,9 +16,9 @@ const (
 	since = 1000 * time.Second
 )
 
-// scheduled is a clock of a machine with a schedule for the task t, in the
-// process p if that is nil; EINVAL if there is none of that number.
-func scheduled(s *emu.Schedule, id int, p *Process, t *emu.Task) (time.Duration, error) {
+// scheduled is a clock of a machine with a schedule, EINVAL if there is none of
+// that number.
+func scheduled(s *emu.Schedule, id int) (time.Duration, error) {
 	switch id {
 	case unix.CLOCK_REALTIME, unix.CLOCK_REALTIME_COARSE, unix.CLOCK_REALTIME_ALARM:
 		return epoch + s.Now(), nil
@@ -27,21 +27,17 @@ func scheduled(s *emu.Schedule, id int, p *Process, t *emu.Task) (time.Duration,
 		return epoch + leap + s.Now(), nil
 	case unix.CLOCK_MONOTONIC, unix.CLOCK_MONOTONIC_RAW, unix.CLOCK_MONOTONIC_COARSE, unix.CLOCK_BOOTTIME, unix.CLOCK_BOOTTIME_ALARM:
 		return since + s.Now(), nil
-	case unix.CLOCK_THREAD_CPUTIME_ID:
-		if t != nil {
-			return t.Used(), nil
-		}
-		return p.P.Used(), nil
-	case unix.CLOCK_PROCESS_CPUTIME_ID, ^0<<3 | 2: // CPUCLOCK_SCHED of the caller's process
-		return p.P.Used(), nil
 	}
 	return 0, unix.EINVAL
 }
 
-// now reads a clock of the host, or of the schedule.
-func (p *Process) now(id int, t *emu.Task) (time.Duration, error) {
+// now reads a clock that hostClock has told of.
+func (p *Process) now(id int) (time.Duration, error) {
+	if d, ok := p.cpuClock(id); ok {
+		return d, nil
+	}
 	if s := p.K.cfg.Schedule; s != nil {
-		return scheduled(s, id, p, t)
+		return scheduled(s, id)
 	}
 	return hostNow(id)
 }

@@ -152,7 +152,7 @@ func (c *Ctx) await(w *futexWaiter, clock int, end time.Duration) error {
 func (c *Ctx) awaitTurn(w *futexWaiter, clock int, end time.Duration) error {
 	left := time.Duration(-1)
 	if end >= 0 {
-		now, err := c.P.now(clock, c.T)
+		now, err := c.P.now(clock)
 		if err != nil {
 			return err
 		}

@@ -120,5 +120,8 @@ func (v *procView) used() (own, children unix.Rusage) {
 	if v.zombie {
 		return v.Process.used, v.reaped
 	}
+	if v.one {
+		return v.ts.ownUsage(), v.reaped
+	}
 	return v.ownUsage(), v.reaped
 }

@@ -49,7 +49,8 @@ type Process struct {
 	stopSignal unix.Signal    // of a stop that was not waited for, 0 for none
 	continued  bool           // it has gone on, which was not waited for
 	children   []*Process
-	before     unix.Rusage // what the host process had used at its making
+	before     unix.Rusage   // what the host process had used at its making
+	processor  processorTime // of its tasks together
 	cpu        cpuLimit
 	used       unix.Rusage   // what it and its children used, once it has ended
 	reaped     unix.Rusage   // what its children used that were waited for

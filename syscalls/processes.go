@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,8 @@ type family struct {
 	last  int              // id given last
 	first int              // the number of the first process
 	ttys  map[uint64]*tty  // controlling terminals by number
+
+	shared time.Duration // what the host process had used of the processor when it was shared out
 
 	hostStop bool // the host process is stopped, or about to be
 
@@ -90,6 +93,9 @@ func (k *Kernel) register(ts *taskState) {
 func (k *Kernel) unregister(ts *taskState) {
 	k.family.mu.Lock()
 	defer k.family.mu.Unlock()
+	if k.cfg.Schedule == nil {
+		k.shareTime()
+	}
 	delete(k.family.tasks, ts.task.TID)
 }
 

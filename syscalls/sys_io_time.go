@@ -90,7 +90,7 @@ func (c *Ctx) newTimeout(ts unix.Timespec) (timeout, error) {
 		return timeout{}, unix.EINVAL
 	}
 	const most = 1 << 32 // seconds; no wait gets there
-	now, err := c.P.now(unix.CLOCK_MONOTONIC, c.T)
+	now, err := c.P.now(unix.CLOCK_MONOTONIC)
 	return timeout{p: c.P, end: now + time.Duration(min(ts.Sec, most))*time.Second + time.Duration(ts.Nsec)}, err
 }
 
@@ -103,7 +103,7 @@ func (t timeout) left() *unix.Timespec {
 	if t.p == nil {
 		return &ts // over from the start
 	}
-	if now, err := t.p.now(unix.CLOCK_MONOTONIC, nil); err == nil {
+	if now, err := t.p.now(unix.CLOCK_MONOTONIC); err == nil {
 		ts = timespec(max(0, t.end-now))
 	}
 	return &ts

@@ -112,7 +112,7 @@ func (c *Ctx) futexEnd(f futexCall, cmd int, wide bool) (clock int, end time.Dur
 	}
 	end = duration(ts)
 	if cmd == futexWait {
-		now, err := c.P.now(clock, c.T)
+		now, err := c.P.now(clock)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -224,13 +224,12 @@ func (cr *cred) owns(o *cred) bool {
 
 func sysGetrusage(c *Ctx) (uint64, error) {
 	who, addr := c.Int(), c.Addr()
-	const thread = 1 // RUSAGE_THREAD
 	switch who {
-	case unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN, thread: // a task runs on more than one thread of the host
+	case unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN, unix.RUSAGE_THREAD:
 	default:
 		return 0, unix.EINVAL
 	}
-	r := c.P.usageOf(who == unix.RUSAGE_CHILDREN)
+	r := c.task().usageOf(who)
 	return 0, c.putRusage(addr, &r)
 }
 

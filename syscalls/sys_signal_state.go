@@ -108,7 +108,11 @@ type taskState struct {
 	robust   uint64        // set_robust_list
 	cred     *cred
 	sched    scheduling // under Kernel.schedules.mu
-	comm     string     // at most 15 bytes
+
+	processor  processorTime
+	ran, fresh time.Duration // for shareTime: turns that were counted, and those since
+
+	comm string // at most 15 bytes
 }
 
 // altStack is a signal stack (sigaltstack(2)).

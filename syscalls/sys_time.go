@@ -61,26 +61,42 @@ const (
 	clockFD        = 3
 )
 
-// hostClock is the host's clock for one of the guest.
+// hostClock is the host's clock for one of the guest, or one of clockOf.
 func (c *Ctx) hostClock(id int) (int, error) {
+	pid := ^(id >> 3)
 	switch {
-	case id == unix.CLOCK_THREAD_CPUTIME_ID && c.T.Schedule() == nil:
-		// The task runs on more than one thread of the host.
-		return unix.CLOCK_PROCESS_CPUTIME_ID, nil
+	case id == unix.CLOCK_THREAD_CPUTIME_ID:
+		return clockOf(c.T.TID, true), nil
+	case id == unix.CLOCK_PROCESS_CPUTIME_ID:
+		return clockOf(c.P.P.PID, false), nil
 	case id >= 0:
 		return id, nil
 	case id&7 == clockFD:
-		f, err := c.file(^(id >> 3))
+		f, err := c.file(pid)
 		if err != nil {
 			return 0, unix.EINVAL
 		}
 		return ^f.Host<<3 | clockFD, nil
-	}
-	pid := ^(id >> 3)
-	if id&clockPerThread != 0 && (pid == 0 || c.isTask(pid)) {
-		return ^0<<3 | id&clockKind, nil
+	case id&clockPerThread == 0 && pid == 0:
+		return clockOf(c.P.P.PID, false), nil
+	case id&clockPerThread == 0:
+		return id, nil
+	case pid == 0:
+		return clockOf(c.T.TID, true), nil
+	case !c.isTask(pid):
+		return 0, unix.EINVAL
 	}
 	return id, nil
+}
+
+// clockOf is the clock of the processor time of a task, or of a process
+// (CPUCLOCK_SCHED of linux/posix-timers_types.h).
+func clockOf(id int, task bool) int {
+	const sched = 2
+	if task {
+		return ^id<<3 | clockPerThread | sched
+	}
+	return ^id<<3 | sched
 }
 
 // clockNow reads a clock of the guest.
@@ -89,7 +105,7 @@ func (c *Ctx) clockNow(id int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.P.now(id, c.T)
+	return c.P.now(id)
 }
 
 // hostNow reads a clock of the host: the two that programs ask for all the time
@@ -131,6 +147,9 @@ func (c *Ctx) clockRes(wide bool) (uint64, error) {
 	id, err := c.hostClock(c.Int())
 	if err != nil {
 		return 0, err
+	}
+	if _, ok := c.P.cpuClock(id); ok {
+		id = unix.CLOCK_PROCESS_CPUTIME_ID
 	}
 	var ts unix.Timespec
 	if err := unix.ClockGetres(int32(id), &ts); err != nil {
@@ -301,7 +320,7 @@ func sysTimes(c *Ctx) (uint64, error) {
 	now := ticks(unix.NsecToTimeval(int64(up)))
 	if addr != 0 {
 		s := c.NewStruct("tms")
-		own, ch := c.P.usageOf(false), c.P.usageOf(true)
+		own, ch := c.task().usageOf(unix.RUSAGE_SELF), c.task().usageOf(unix.RUSAGE_CHILDREN)
 		s.Set("tms_utime", ticks(own.Utime))
 		s.Set("tms_stime", ticks(own.Stime))
 		s.Set("tms_cutime", ticks(ch.Utime))

@@ -66,7 +66,7 @@ func (t *clockTimer) left() time.Duration {
 	if !t.armed {
 		return 0
 	}
-	now, err := t.p.now(t.clock, nil)
+	now, err := t.p.now(t.clock)
 	if err != nil {
 		return 0
 	}
@@ -75,15 +75,14 @@ func (t *clockTimer) left() time.Duration {
 
 func (t *clockTimer) start(least time.Duration) {
 	gen := t.gen
-	busy := t.clock < 0 || t.clock == unix.CLOCK_PROCESS_CPUTIME_ID || t.clock == unix.CLOCK_THREAD_CPUTIME_ID
-	t.run = t.p.after(max(least, t.left()), busy, func() { t.expired(gen) })
+	t.run = t.p.after(max(least, t.left()), t.clock < 0, func() { t.expired(gen) })
 }
 
 // expired runs when the timer may have gone off: a clock of processor time is
 // slower than the time that passes, and others may have been set.
 func (t *clockTimer) expired(gen int) {
 	t.mu.Lock()
-	now, err := t.p.now(t.clock, nil)
+	now, err := t.p.now(t.clock)
 	if err != nil || gen != t.gen {
 		t.mu.Unlock()
 		return
@@ -149,7 +148,10 @@ func (c *Ctx) itimer(which int) (*clockTimer, error) {
 	p, ts := c.P, c.task()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.p, t.clock = p, itimers[which].clock
+	t.p = p
+	if t.clock = itimers[which].clock; t.clock == unix.CLOCK_PROCESS_CPUTIME_ID {
+		t.clock = clockOf(p.P.PID, false)
+	}
 	if t.fire == nil {
 		t.fire = func(uint64) {
 			p.notify(ts, sigInfo{Signal: emu.Signal{No: itimers[which].signal, Code: siKernel}})
@@ -160,7 +162,7 @@ func (c *Ctx) itimer(which int) (*clockTimer, error) {
 
 // setIn arms a timer for d from now, 0 to stop it.
 func (t *clockTimer) setIn(d, interval time.Duration) (left, oldInterval time.Duration, err error) {
-	now, err := t.p.now(t.clock, nil)
+	now, err := t.p.now(t.clock)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -313,7 +315,7 @@ func (c *Ctx) timerClock(id int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := c.P.now(host, c.T); err != nil {
+	if _, err := c.P.now(host); err != nil {
 		return 0, unix.EINVAL
 	}
 	switch id {
