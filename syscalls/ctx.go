@@ -243,7 +243,10 @@ func (c *Ctx) Block(f func()) {
 		c.kickable(f)
 		return
 	}
+	ts := c.task()
+	ts.blocking.Store(aboutTo)
 	c.T.Outside(func() { c.kickable(f) })
+	ts.blocking.Store(0)
 }
 
 // kickable calls f, whose calls of the host signals for the guest end.
@@ -254,8 +257,7 @@ func (c *Ctx) kickable(f func()) {
 	// switches of the host's.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	ts.blocking.Store(int32(unix.Gettid()))
-	defer ts.blocking.Store(0)
+	defer ts.blocking.Store(ts.blocking.Swap(int32(unix.Gettid())))
 	if ts.alarm.Load() {
 		// The signal came too early to see that there is a call to end.
 		go ts.kick()

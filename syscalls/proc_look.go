@@ -62,18 +62,26 @@ func (v *procView) state() byte {
 		return 't'
 	case stopped:
 		return 'T'
-	case v.ts.task != nil && v.ts.task.Asleep() && !v.ts.onCPU():
+	case v.ts.task != nil && v.ts.task.Asleep() && !v.ts.onCPU() && !v.signalled():
 		return 'S'
 	}
 	return 'R'
 }
 
-// onCPU tells whether the task is in a call of the host that may block, and
-// does not do so at the moment.
+// signalled tells whether a signal ends the task's sleep, which it does not
+// know of yet maybe.
+func (v *procView) signalled() bool {
+	v.sigMu.Lock()
+	defer v.sigMu.Unlock()
+	return v.waiting(v.ts, v.ts.blocked) != 0
+}
+
+// onCPU tells whether the task is in a call of the host that may block, or
+// about to be, and does not do so at the moment.
 func (ts *taskState) onCPU() bool {
 	tid := ts.blocking.Load()
-	if tid == 0 {
-		return false
+	if tid <= 0 {
+		return tid == aboutTo
 	}
 	b, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(int(tid)) + "/stat")
 	if err != nil {

@@ -306,6 +306,9 @@ func sysCloseRange(c *Ctx) (uint64, error) {
 	if flags&^(unix.CLOSE_RANGE_UNSHARE|unix.CLOSE_RANGE_CLOEXEC) != 0 || first > last {
 		return 0, unix.EINVAL
 	}
+	if flags&unix.CLOSE_RANGE_UNSHARE != 0 {
+		c.P.unshareFiles()
+	}
 	c.P.Files.CloseRange(uint64(first), uint64(last), flags&unix.CLOSE_RANGE_CLOEXEC != 0)
 	return 0, nil
 }

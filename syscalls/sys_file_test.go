@@ -116,8 +116,11 @@ func TestDescriptors(t *testing.T) {
 		g.fails(unix.EINVAL, "close_range", 9, 8, 0)
 		g.ok("close_range", 40, 0xffffffff, unix.CLOSE_RANGE_CLOEXEC)
 		require.EqualValues(t, 1, g.ok("fcntl", 50, g.flag("F_GETFD"), 0))
-		g.ok("close_range", 40, 0xffffffff, 0)
+		other := g.spawn(unix.CLONE_FILES)
+		g.ok("close_range", 40, 0xffffffff, unix.CLOSE_RANGE_UNSHARE)
 		g.fails(unix.EBADF, "close", 50)
+		_, err := other.Files.Get(50)
+		require.NoError(t, err)
 
 		g.P.Limits[unix.RLIMIT_NOFILE].Cur = fd + 2
 		g.fails(unix.EMFILE, "dup", fd)

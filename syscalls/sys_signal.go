@@ -205,17 +205,12 @@ func sysSigprocmask(c *Ctx) (uint64, error) {
 }
 
 func sysSgetmask(c *Ctx) (uint64, error) {
-	if c.A.Word == 8 {
-		return 0, unix.ENOSYS
-	}
-	return uint64(c.task().blocked & oldMask), nil
+	return c.A.Addr(uint64(c.task().blocked)), nil
 }
 
 func sysSsetmask(c *Ctx) (uint64, error) {
-	if c.A.Word == 8 {
-		return 0, unix.ENOSYS
-	}
-	return uint64(c.P.setMask(c.task(), sigset(c.Uint())) & oldMask), nil
+	m := c.A.Addr(uint64(c.Int())) // an int is widened to the first long of the mask
+	return c.A.Addr(uint64(int32(c.P.setMask(c.task(), sigset(m))))), nil
 }
 
 // pendingSet is what sigpending(2) returns.

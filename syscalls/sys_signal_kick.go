@@ -83,7 +83,7 @@ func (ts *taskState) kick() {
 	}
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		tid := ts.blocking.Load()
-		if tid == 0 || !ts.alarm.Load() {
+		if tid <= 0 || !ts.alarm.Load() {
 			return
 		}
 		// It may be out of the call already, and even gone: no harm.

@@ -87,7 +87,7 @@ type taskState struct {
 	alarm    atomic.Bool   // a signal waits that Pending must look at
 	woken    atomic.Bool   // Wake was called since Pending
 	wake     chan struct{} // told of each of these
-	blocking atomic.Int32  // the host's thread that is in a call which may block, 0 for none
+	blocking atomic.Int32  // the host's thread that is in a call which may block, 0 for none, or aboutTo
 
 	// Guarded by Process.sigMu.
 	blocked sigset
@@ -114,6 +114,10 @@ type taskState struct {
 
 	comm string // at most 15 bytes
 }
+
+// aboutTo is taskState.blocking on the way into such a call and out of it, where
+// the task runs without its turn.
+const aboutTo = -1
 
 // altStack is a signal stack (sigaltstack(2)).
 type altStack struct {
@@ -233,7 +237,7 @@ func (ts *taskState) wakeUp() {
 	case ts.wake <- struct{}{}:
 	default:
 	}
-	if ts.blocking.Load() != 0 {
+	if ts.blocking.Load() > 0 {
 		go ts.kick()
 	}
 	ts.p.P.Interrupt()

@@ -72,6 +72,9 @@ func TestSigprocmask(t *testing.T) {
 		require.Equal(t, sigs(unix.SIGTERM, 64), g.getMask(old))
 		if g.A.Word == 8 {
 			g.fails(unix.ENOSYS, "sigprocmask", 0, 0, old)
+			require.EqualValues(t, sigs(unix.SIGTERM, 64), g.ok("sgetmask"))
+			require.EqualValues(t, sigs(unix.SIGTERM), g.ok("ssetmask", 0x80000002))
+			require.Equal(t, ^sigset(1<<31-1)|sigs(unix.SIGINT), g.task().blocked, "the argument is an int")
 			return
 		}
 		g.ok("sigprocmask", unix.SIG_SETMASK, g.ints(uint32(sigs(unix.SIGHUP))), old)

@@ -205,6 +205,43 @@ static void states(void)
 	CHECK(waitpid(p, &st, 0) == p && WTERMSIG(st) == SIGKILL);
 }
 
+static int ran[2];
+
+static void tells(int s) { MUST(s == SIGUSR1 && write(ran[1], "x", 1) == 1); }
+
+/* Who is sent a signal sleeps again when its handler has run. An emulator may
+ * itself be held up between a call's begin and what it does on the host. */
+static void wakes(int polls)
+{
+	int late = 0, st;
+	char c;
+	MUST(pipe(ran) == 0);
+	pid_t p = fork();
+	if (p == 0) {
+		sigset_t none;
+		signal(SIGUSR1, tells);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		for (;;)
+			polls ? poll(NULL, 0, -1) : pause();
+	}
+	while (state(p) != 'S')
+		sched_yield();
+	for (int i = 0; i < 300; i++) {
+		struct pollfd told = {ran[0], POLLIN, 0};
+		MUST(kill(p, SIGUSR1) == 0);
+		while (state(p) != 'S')
+			sched_yield();
+		late += poll(&told, 1, 0) != 1;
+		MUST(read(ran[0], &c, 1) == 1);
+		while (state(p) != 'S')
+			sched_yield();
+	}
+	CHECK(late < 10);
+	kill(p, SIGKILL);
+	MUST(waitpid(p, &st, 0) == p && close(ran[0]) == 0 && close(ran[1]) == 0);
+}
+
 /* Others are known to the scheduler's calls. */
 static void scheduling(void)
 {
@@ -260,6 +297,8 @@ int main(int argc, char **argv)
 	signalfds();
 	parents();
 	states();
+	wakes(0);
+	wakes(1);
 	scheduling();
 	exclusive();
 	return done();
