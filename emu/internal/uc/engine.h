@@ -190,6 +190,9 @@ struct ue {
 	// shim
 	struct ue_pages marked; // pages code was translated from
 	uint32_t fills, tlb;    // fills since the last growth, assumed entries
+	uint64_t conflicts;     // slow loads without a fill since it was last made wider
+	uint8_t widened;        // how often that was
+	bool widen;             // with the next fill
 
 	// trace
 	// Floating point exceptions of x86 that are not masked, floatx86.c.
@@ -319,7 +322,7 @@ void ue_shim_restore(void);                      // registers as before the acce
 void ue_shim_translated(struct ue *e, uint64_t pc);
 void ue_shim_refill(struct ue *e, uint64_t addr); // the page is not watched for writes any more
 void ue_shim_flush(struct ue *e); // the TLB
-void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations);
+void ue_shim_counts(uint64_t *loads, uint64_t *stores, uint64_t *fills, uint64_t *translations);
 
 // Floating point of x86, floatx86.c: where in the state of a CPU its parts lie.
 struct ue_x86_places {

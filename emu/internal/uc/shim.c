@@ -17,8 +17,16 @@
 #define TLB_FIRST 256
 #define TLB_MOST 65536
 
+// Two pages that have one place in the TLB take it from each other, and what
+// does not fit is looked up in a few entries beside the table: slow, but no fill.
+// After so many such loads the TLB becomes TLB_WIDE entries, in this many
+// doublings from the least that the library has.
+#define CONFLICTS 65536
+#define TLB_WIDE 2048
+#define TLB_DOUBLINGS 5
+
 // What the wrappers have seen in this thread, for the self-test.
-static __thread uint64_t count_stores, count_fills, count_translations;
+static __thread uint64_t count_loads, count_stores, count_fills, count_translations;
 
 // ---- what all guests share
 
@@ -61,12 +69,13 @@ static uint64_t timebase(void)
 	return ns / 1000000000 * 512000000 + ns % 1000000000 * 64 / 125;
 }
 
-void ue_shim_counts(uint64_t *stores, uint64_t *fills, uint64_t *translations)
+void ue_shim_counts(uint64_t *loads, uint64_t *stores, uint64_t *fills, uint64_t *translations)
 {
+	*loads = count_loads;
 	*stores = count_stores;
 	*fills = count_fills;
 	*translations = count_translations;
-	count_stores = count_fills = count_translations = 0;
+	count_loads = count_stores = count_fills = count_translations = 0;
 }
 
 // wrote notes a store to a page that holds code: the block that runs may be
@@ -94,13 +103,28 @@ static inline void wrote(uint64_t addr)
 			real_cpu_loop_exit_##S(ue_now.cpu); \
 	}
 
+// conflicted counts loads that were slow for no fill. Some are for other reasons,
+// which a wider TLB does not mend: so the next time takes twice as many.
+static inline bool conflicted(struct ue *e)
+{
+	if (e == NULL || !e->shim || ++e->conflicts >> e->widened < CONFLICTS)
+		return false;
+	e->conflicts = 0;
+	e->widened++;
+	return e->widen = true;
+}
+
 #define LOAD(S, T, name) \
 	REAL(uint64_t, name##_##S, (void *, T, uint32_t, uintptr_t)); \
 	uint64_t NAME(name##_##S)(void *env, T addr, uint32_t oi, uintptr_t ra) \
 	{ \
+		count_loads++; \
+		uint64_t fills = count_fills; \
 		ue_now.ra = ra; \
 		uint64_t v = real_##name##_##S(env, addr, oi, ra); \
 		ue_now.ra = 0; \
+		if (fills == count_fills && __builtin_expect(conflicted(ue_now.e), 0)) \
+			real_tlb_flush_##S(ue_now.cpu); \
 		return v; \
 	}
 
@@ -263,6 +287,14 @@ static bool forgets(struct ue *e, uint32_t flags)
 			if (e->tlb != 0) \
 				real_tlb_flush_##S(cpu); \
 			e->tlb = e->tlb ? 2 * e->tlb : TLB_FIRST; \
+		} \
+		if (on && e->widen) { \
+			e->widen = false; \
+			for (int i = 0; i < TLB_DOUBLINGS; i++) { \
+				for (T page = 0; page < TLB_WIDE / 2; page++) \
+					real_tlb_set_page_with_attrs_##S(cpu, vaddr ^ page << e->shift, paddr, attrs, PAGE_READ, mmu, size); \
+				real_tlb_flush_##S(cpu); \
+			} \
 		} \
 		uint32_t may = on ? ue_prot(e, vaddr) : 0; \
 		if (on && !(may & UC_PROT_READ)) \

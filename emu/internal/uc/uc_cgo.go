@@ -419,8 +419,8 @@ func shimTrouble(c Config) string {
 
 // counts are the calls that the shim's functions have had in this thread since
 // the last time.
-func counts() (stores, fills, translations uint64) {
-	var s, f, t C.uint64_t
-	C.ue_shim_counts(&s, &f, &t)
-	return uint64(s), uint64(f), uint64(t)
+func counts() (loads, stores, fills, translations uint64) {
+	var l, s, f, t C.uint64_t
+	C.ue_shim_counts(&l, &s, &f, &t)
+	return uint64(l), uint64(s), uint64(f), uint64(t)
 }
