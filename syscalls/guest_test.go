@@ -199,7 +199,7 @@ func (g *guest) spawn(flags uint64) *Process {
 	g.t.Cleanup(func() { require.NoError(g.t, space.Release()) })
 	require.NoError(g.t, space.Map(emu.VMA{Addr: guestMem, End: guestMem + emu.PageSize, Prot: arch.Read | arch.Write}))
 	p := &emu.Process{PID: g.K.newID(), Arch: g.A, Space: space}
-	q := g.P.copy(p, flags)
+	q := g.P.copy(p, g.task(), flags)
 	q.parent, q.exitSignal = g.P, unix.SIGCHLD
 	q.leader = g.childTask(q, cloneArgs{})
 	q.leader.task = p.NewTask(p.PID, g.K)

@@ -113,11 +113,11 @@ func (p *Process) newSpawn(ts *taskState, path string, argv, env []string, group
 	s := &spawn{}
 	s.try(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	group.enter(s)
-	dir, _ := p.FS.current()
+	dir, _ := ts.dirs().current()
 	if dir >= 0 {
 		s.call(unix.SYS_FCHDIR, uintptr(dir))
 	}
-	s.call(unix.SYS_UMASK, uintptr(p.FS.Mask()))
+	s.call(unix.SYS_UMASK, uintptr(ts.dirs().Mask()))
 	s.files(p.Files)
 	s.limits(p)
 	if p.prctl.noNewPrivs {

@@ -178,7 +178,7 @@ func (c *Ctx) magic(pp procPath, follow bool) (place, error) {
 			return place{dir: dir, path: path.Join(".", more)}, nil
 		}
 		var err error
-		p.link, err = q.Cwd()
+		p.link, err = q.FS.path()
 		return p, err
 	case "task":
 		if deeper {

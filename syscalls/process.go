@@ -207,7 +207,47 @@ func (p *Process) unshareFS() {
 	_ = old.leave() // nobody is told
 }
 
-// leave ends the sharing of fs by one process, the last of which closes it.
+// dirs is what the task has of unshare(2)'s CLONE_FS.
+func (ts *taskState) dirs() *FS {
+	if ts.fs != nil {
+		return ts.fs
+	}
+	return ts.p.FS
+}
+
+// fs is that of the calling task, or of the process if there is none.
+func (c *Ctx) fs() *FS {
+	if c.T == nil {
+		return c.P.FS
+	}
+	return c.task().dirs()
+}
+
+// unshareFS gives the task an FS that no other has.
+func (ts *taskState) unshareFS() {
+	old := ts.fs
+	switch {
+	case old == nil && len(ts.p.P.Tasks()) == 1:
+		ts.p.unshareFS()
+		return
+	case old != nil && old.users.Load() == 0:
+		return
+	}
+	ts.fs = ts.dirs().copy()
+	if old != nil {
+		_ = old.leave() // nobody is told
+	}
+}
+
+// leaveFS ends the task's use of an FS of its own.
+func (ts *taskState) leaveFS() {
+	if ts.fs != nil {
+		_ = ts.fs.leave() // nobody is told
+		ts.fs = nil
+	}
+}
+
+// leave ends the sharing of fs by one process or task, the last of which closes it.
 func (fs *FS) leave() error {
 	if dir, _ := fs.current(); fs.users.Add(-1) < 0 && dir >= 0 {
 		return unix.Close(dir)
@@ -237,6 +277,10 @@ func (p *Process) Alone(t *emu.Task) {
 	}
 	p.K.robustExit(t, ts)
 	p.K.clearTID(t, ts)
+	if ts.fs != nil {
+		_ = p.FS.leave() // nobody is told
+		p.FS, ts.fs = ts.fs, nil
+	}
 	if ts == p.leader {
 		return
 	}

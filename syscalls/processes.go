@@ -179,10 +179,11 @@ func (k *Kernel) Ended() bool {
 	return true
 }
 
-// copy makes the state of a child of p; flags are those of clone(2).
-func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
+// copy makes the state of a child that the task ts of p has; flags are those of
+// clone(2).
+func (p *Process) copy(ep *emu.Process, ts *taskState, flags uint64) *Process {
 	q := &Process{
-		P: ep, K: p.K, Files: p.Files, FS: p.FS, Sig: p.Sig, Exe: p.Exe, Image: p.Image, Persona: p.Persona,
+		P: ep, K: p.K, Files: p.Files, FS: ts.dirs(), Sig: p.Sig, Exe: p.Exe, Image: p.Image, Persona: p.Persona,
 		Limits: p.Limits, table: p.table, prctl: p.prctl, wait: make(chan struct{}),
 	}
 	q.prctl.deathSig, q.prctl.reaper = 0, 0
@@ -199,9 +200,9 @@ func (p *Process) copy(ep *emu.Process, flags uint64) *Process {
 		p.Files.users.Add(1)
 	}
 	if flags&unix.CLONE_FS == 0 {
-		q.FS = p.FS.copy()
+		q.FS = q.FS.copy()
 	} else {
-		p.FS.users.Add(1)
+		q.FS.users.Add(1)
 	}
 	if flags&unix.CLONE_SIGHAND == 0 {
 		q.Sig = p.Sig.copy(flags&unix.CLONE_CLEAR_SIGHAND != 0)

@@ -47,7 +47,7 @@ func (c *Ctx) resolve(dirfd int, name string, follow bool) (place, error) {
 	}
 	dir, proc := 0, procPath{}
 	if dirfd == unix.AT_FDCWD {
-		dir, proc = c.P.FS.current()
+		dir, proc = c.fs().current()
 	} else {
 		f, err := c.file(dirfd)
 		if err != nil {
@@ -77,7 +77,7 @@ func (c *Ctx) resolveAt(dirfd int, addr uint64, flags int, follow bool) (place, 
 // descriptor is the place of an open file itself.
 func (c *Ctx) descriptor(fd int) (place, error) {
 	if fd == unix.AT_FDCWD {
-		dir, proc := c.P.FS.current()
+		dir, proc := c.fs().current()
 		return place{dir: dir, path: ".", proc: proc}, nil
 	}
 	f, err := c.file(fd)
@@ -112,9 +112,9 @@ func (c *Ctx) absolute(name string, follow bool) (place, error) {
 	return place{dir: unix.AT_FDCWD, path: name}, nil
 }
 
-// Cwd is the path of the current directory, ENOENT if it has been removed.
-func (p *Process) Cwd() (string, error) {
-	dir, proc := p.FS.current()
+// path is the path of the current directory, ENOENT if it has been removed.
+func (fs *FS) path() (string, error) {
+	dir, proc := fs.current()
 	if proc.ours() {
 		return proc.name(), nil
 	}

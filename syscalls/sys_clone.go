@@ -208,7 +208,7 @@ func (c *Ctx) child(pid int, a cloneArgs) (*Process, error) {
 			return nil, fmt.Errorf("%w: %w", unix.ENOMEM, err)
 		}
 	}
-	q := c.P.copy(ep, a.flags)
+	q := c.P.copy(ep, c.task(), a.flags)
 	q.exitSignal = a.exit
 	q.parent, q.forker = c.P, c.task()
 	if a.flags&unix.CLONE_PARENT != 0 {
@@ -221,8 +221,14 @@ func (c *Ctx) child(pid int, a cloneArgs) (*Process, error) {
 func (c *Ctx) childTask(q *Process, a cloneArgs) *taskState {
 	me := c.task()
 	ts := newTaskState(q)
-	if a.flags&unix.CLONE_THREAD == 0 {
+	switch {
+	case a.flags&unix.CLONE_THREAD == 0:
 		q.leader = ts
+	case a.flags&unix.CLONE_FS == 0:
+		ts.fs = me.dirs().copy()
+	case me.fs != nil:
+		me.fs.users.Add(1)
+		ts.fs = me.fs
 	}
 	ts.blocked, ts.cred, ts.comm = me.blocked, me.cred, me.comm
 	if a.flags&(unix.CLONE_VM|unix.CLONE_VFORK) != unix.CLONE_VM {
@@ -288,6 +294,7 @@ func (k *Kernel) Exit(t *emu.Task, group bool) (signal int) {
 	k.robustExit(t, ts)
 	k.clearTID(t, ts)
 	ts.leaveVfork()
+	ts.leaveFS()
 	k.unregister(ts)
 	k.orphanTracees(ts)
 	k.endedThread(ts)

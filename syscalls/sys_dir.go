@@ -309,7 +309,7 @@ func (c *Ctx) seekDir(f *File, off int64, whence int) (int64, error) {
 
 func sysGetcwd(c *Ctx) (uint64, error) {
 	addr, size := c.Addr(), c.Size()
-	cwd, err := c.P.Cwd()
+	cwd, err := c.fs().path()
 	if err != nil {
 		return 0, err
 	}
@@ -359,7 +359,7 @@ func (c *Ctx) chdir(p place) error {
 		unix.Close(fd)
 		return err
 	}
-	fs := c.P.FS
+	fs := c.fs()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.cwd >= 0 {
@@ -392,7 +392,7 @@ func sysChroot(c *Ctx) (uint64, error) {
 }
 
 func sysUmask(c *Ctx) (uint64, error) {
-	fs := c.P.FS
+	fs := c.fs()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	old := fs.umask
@@ -402,9 +402,7 @@ func sysUmask(c *Ctx) (uint64, error) {
 
 // mode is a mode for a new file with the umask taken off.
 func (c *Ctx) mode(m uint32) uint32 {
-	c.P.FS.mu.Lock()
-	defer c.P.FS.mu.Unlock()
-	return m &^ c.P.FS.umask
+	return m &^ uint32(c.fs().Mask())
 }
 
 func mkdirat(c *Ctx, dirfd int) (uint64, error) {

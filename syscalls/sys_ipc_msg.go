@@ -199,7 +199,7 @@ func sysMqOpen(c *Ctx) (uint64, error) {
 		return 0, err
 	}
 	fd, _, e := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(b)), uintptr(host|unix.O_CLOEXEC),
-		uintptr(mode&^c.P.FS.Mask()), uintptr(unsafe.Pointer(attr)), 0, 0)
+		uintptr(mode&^c.fs().Mask()), uintptr(unsafe.Pointer(attr)), 0, 0)
 	// Queues are close-on-exec without being asked.
 	return c.installHost(int(fd), asError(e), plainFile, true)
 }

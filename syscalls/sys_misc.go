@@ -209,7 +209,7 @@ func sysUnshare(c *Ctx) (uint64, error) {
 		c.P.unshareFiles()
 	}
 	if flags&unix.CLONE_FS != 0 {
-		c.P.unshareFS()
+		c.task().unshareFS()
 	}
 	if flags&unix.CLONE_SYSVSEM != 0 {
 		c.P.undoAll()

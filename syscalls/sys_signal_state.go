@@ -107,6 +107,7 @@ type taskState struct {
 	held     []*File       // by the call in progress
 	robust   uint64        // set_robust_list
 	cred     *cred
+	fs       *FS        // of its own, nil if it is that of the process
 	sched    scheduling // under Kernel.schedules.mu
 
 	processor  processorTime

@@ -277,7 +277,7 @@ func (c *Ctx) unixPath(sa []byte) (host []byte, done func(), err error) {
 	}
 	full := p.host()
 	if p.dir != unix.AT_FDCWD {
-		if cwd, err := c.P.Cwd(); err == nil && len(cwd)+1+len(p.path) < sunPathMax {
+		if cwd, err := c.fs().path(); err == nil && len(cwd)+1+len(p.path) < sunPathMax {
 			full = cwd + "/" + p.path
 		}
 	}

@@ -3,6 +3,7 @@
 #include "t.h"
 
 #include <linux/kcmp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
@@ -358,6 +359,45 @@ static void shared(void)
 	CHECK(pid > 0 && end(pid) == 0 && fcntl(fd, F_GETFD) == 0 && getcwd(now, sizeof now) && strcmp(dir, now) == 0 && close(fd) == 0);
 }
 
+/* in tells whether the current directory is dir. */
+static int in(const char *dir)
+{
+	char now[PATH_MAX];
+	return getcwd(now, sizeof now) && strcmp(now, dir) == 0;
+}
+
+static void *inner(void *dir) { return (void *)(intptr_t)in(dir); }
+
+/* roams has a directory and an umask of its own; its threads share them, and
+ * its children begin there. */
+static void *roams(void *dir)
+{
+	pthread_t t;
+	void *there;
+	pid_t pid;
+	if (unshare(CLONE_FS) != 0 || chdir("/") != 0)
+		return NULL;
+	umask(077);
+	pthread_create(&t, NULL, inner, "/");
+	pthread_join(t, &there);
+	pid = fork();
+	if (pid == 0)
+		_exit(!in("/") || umask(0) != 077);
+	return (void *)(intptr_t)(there && end(pid) == 0 && in("/") && unshare(CLONE_FS) == 0 && in("/") && !in(dir));
+}
+
+static void alone(void)
+{
+	char dir[PATH_MAX];
+	pthread_t t;
+	void *ok;
+	mode_t mask = umask(022);
+	MUST(getcwd(dir, sizeof dir));
+	CHECK(pthread_create(&t, NULL, roams, dir) == 0);
+	pthread_join(t, &ok);
+	CHECK(ok && in(dir) && umask(mask) == 022);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[2], "hold") == 0) {
@@ -376,5 +416,6 @@ int main(int argc, char **argv)
 	common();
 	scheduled();
 	shared();
+	alone();
 	return done();
 }
