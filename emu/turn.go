@@ -59,12 +59,15 @@ func (q *turns) enqueue(t *Task) {
 	}
 }
 
-// begin gives the turn to t; q.mu is held.
-func (q *turns) begin(t *Task) {
+// begin gives the turn to t, now; q.mu is held.
+func (q *turns) begin(t *Task, now int64) {
 	q.holder = t
 	q.count++
-	t.since.Store(int64(time.Since(started)))
+	t.since.Store(now)
 }
+
+// now is the time that turns go by.
+func now() int64 { return int64(time.Since(started)) }
 
 var started = time.Now().Add(-1) // so that no turn begins at 0
 
@@ -73,7 +76,7 @@ var started = time.Now().Add(-1) // so that no turn begins at 0
 func (t *Task) Ran() time.Duration {
 	d := t.ran.Load()
 	if since := t.since.Load(); since != 0 {
-		d += int64(time.Since(started)) - since
+		d += now() - since
 	}
 	return time.Duration(d)
 }
@@ -94,7 +97,7 @@ func (t *Task) Ready() bool {
 		return false
 	case t.readied:
 	case q.holder == nil:
-		q.begin(t)
+		q.begin(t, now())
 		t.turn <- struct{}{}
 	default:
 		q.enqueue(t)
@@ -145,14 +148,15 @@ func (t *Task) release(forGood bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wanted.Store(false)
-	t.ran.Add(int64(time.Since(started)) - t.since.Swap(0))
+	end := now()
+	t.ran.Add(end - t.since.Swap(0))
 	if len(q.queue) == 0 {
 		q.holder = nil
 		return
 	}
 	next := q.queue[0]
 	q.queue = slices.Delete(q.queue, 0, 1)
-	q.begin(next)
+	q.begin(next, end)
 	next.turn <- struct{}{}
 }
 

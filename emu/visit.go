@@ -50,7 +50,7 @@ func (p *Process) visitScheduled(s *Schedule, f func()) (ok bool) {
 func (q *turns) wait(t *Task) {
 	q.mu.Lock()
 	if q.holder == nil {
-		q.begin(t)
+		q.begin(t, now())
 		q.mu.Unlock()
 		return
 	}
