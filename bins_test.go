@@ -191,9 +191,9 @@ func TestFaults(t *testing.T) {
 		"none":           {unix.SIGSEGV, "not permitted at die+", nil},
 		"jump":           {unix.SIGSEGV, "execution of 0x10, not mapped at 0x10", nil},
 		"bus":            {unix.SIGBUS, "past the end of the file at die+", nil},
-		"illegal":        {unix.SIGILL, "): ", nil}, // and the instruction
+		"illegal":        {unix.SIGILL, " at die+", nil},
 		"break":          {unix.SIGTRAP, "breakpoint at die+", nil},
-		"privileged":     {unix.SIGILL, "): ", func(a string) bool { return !x86(a) }},
+		"privileged":     {unix.SIGILL, " at die+", func(a string) bool { return !x86(a) }},
 		"privileged x86": {unix.SIGSEGV, "general protection fault at die+", x86},
 		"divide":         {unix.SIGFPE, "integer division by zero at die+", x86},
 		"abort":          {unix.SIGABRT, "killed by SIGABRT", nil},
@@ -210,6 +210,9 @@ func TestFaults(t *testing.T) {
 				require.Equal(t, "before\n", out)
 				require.Equal(t, c.sig, st.Signal, m.Explain(st))
 				require.Contains(t, m.Explain(st), c.text)
+				if c.sig == unix.SIGILL {
+					require.Regexp(t, `\): \S`, m.Explain(st), "the instruction")
+				}
 			})
 		})
 	}
