@@ -70,14 +70,9 @@ func TestOracle(t *testing.T) {
 }
 
 // TestOracleSysroot: dynamic linker and libraries of a program may be under a
-// sysroot that the kernel of this machine knows nothing of. With -short one
-// program is enough.
+// sysroot that the kernel of this machine knows nothing of.
 func TestOracleSysroot(t *testing.T) {
-	links := []string{"pie-O2", "dynamic-O0"}
-	if testing.Short() {
-		links = links[:1]
-	}
-	for _, link := range links {
+	for _, link := range []string{"dynamic-O0", "pie-O2"} {
 		l := libcLinks[slices.IndexFunc(libcLinks, func(l libcLink) bool { return l.name == link })]
 		// So many steps lead through the dynamic linker.
 		oracleRun(t, oracle.StartNative, libcBuild(t, "strings.c", libcTargetOf("i386"), l), 150_000)
