@@ -86,7 +86,7 @@ func (k *Kernel) openCore(t *emu.Task, p *Process, s unix.Signal) (*os.File, err
 	if !pid && k.coreUsesPID() {
 		name = fmt.Sprintf("%s.%d", name, t.Proc.PID)
 	}
-	dir, _ := p.FS.current()
+	dir, _ := stateOf(t).dirs().current()
 	if err := unix.Unlinkat(dir, name, 0); err != nil && err != unix.ENOENT {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -93,9 +93,7 @@ func (k *Kernel) register(ts *taskState) {
 func (k *Kernel) unregister(ts *taskState) {
 	k.family.mu.Lock()
 	defer k.family.mu.Unlock()
-	if k.cfg.Schedule == nil {
-		k.shareTime()
-	}
+	k.shareTime()
 	delete(k.family.tasks, ts.task.TID)
 }
 

@@ -144,14 +144,15 @@ func (c *Ctx) itimer(which int) (*clockTimer, error) {
 	if which < 0 || which >= len(itimers) {
 		return nil, unix.EINVAL
 	}
+	clock, err := c.hostClock(itimers[which].clock)
+	if err != nil {
+		return nil, err
+	}
 	t := &c.P.timers.its[which]
 	p, ts := c.P, c.task()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.p = p
-	if t.clock = itimers[which].clock; t.clock == unix.CLOCK_PROCESS_CPUTIME_ID {
-		t.clock = clockOf(p.P.PID, false)
-	}
+	t.p, t.clock = p, clock
 	if t.fire == nil {
 		t.fire = func(uint64) {
 			p.notify(ts, sigInfo{Signal: emu.Signal{No: itimers[which].signal, Code: siKernel}})

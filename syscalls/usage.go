@@ -14,8 +14,11 @@ import (
 // commands do, and too much for guests that run side by side.
 
 // shareTime shares out the processor time of the host process since the last
-// time. family.mu is held.
+// time, if there is no schedule, which counts by itself. family.mu is held.
 func (k *Kernel) shareTime() {
+	if k.cfg.Schedule != nil {
+		return
+	}
 	f := &k.family
 	now, err := hostNow(unix.CLOCK_PROCESS_CPUTIME_ID)
 	if err != nil {
